@@ -1,0 +1,228 @@
+//! The command line.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use kvm_se::loader::exec::{Aslr, Program, c_string};
+use kvm_se::proc::{Observer, Stats};
+use kvm_se::runner::{Config, c_strings};
+use kvm_se::syscall::strace::Tracer;
+use kvm_se::{Error, sys};
+use nix::errno::Errno;
+
+const EXAMPLES: &str = "\
+Examples:
+  kvm-se ./prog args                 run a program
+  kvm-se --strace ./prog             show its system calls
+  kvm-se --stats --missing ./prog    what did it cost, what did it ask for in vain
+  kvm-se --env-clear --env A=1 ./p   with this environment alone
+  kvm-se doctor                      what this machine's KVM can do
+  kvm-se -- doctor                   run a program that is called doctor
+
+Exit status: the program's own; 125 if kvm-se failed, 126 if the program cannot be run, 127 if there is none.";
+
+/// Runs an unmodified Linux x86-64 program as the only thing inside a KVM virtual machine.
+#[derive(Debug, Parser)]
+#[command(name = "kvm-se", version, about, after_help = EXAMPLES, override_usage = "kvm-se [OPTIONS] [--] PROG [ARGS]...\n       kvm-se doctor")]
+pub struct Options {
+    /// Add or change a variable of the program's environment
+    #[arg(long = "env", value_name = "NAME=VALUE")]
+    env: Vec<OsString>,
+    /// Start with an empty environment
+    #[arg(long)]
+    env_clear: bool,
+    /// Change to this directory first
+    #[arg(long, value_name = "DIR")]
+    cwd: Option<PathBuf>,
+    /// Give the program this name as its argument 0
+    #[arg(long, value_name = "NAME")]
+    argv0: Option<OsString>,
+    /// Randomise addresses, as Linux does by default
+    #[arg(long)]
+    aslr: bool,
+    /// Show system calls on stderr, or write them to a file
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    strace: Option<Option<PathBuf>>,
+    /// At the end, say what the run cost
+    #[arg(long)]
+    stats: bool,
+    /// At the end, say what the program asked for in vain
+    #[arg(long)]
+    missing: bool,
+    /// List all system calls with their level of support
+    #[arg(long)]
+    list_syscalls: bool,
+    /// Say what kvm-se does, on stderr; twice for more
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// The program, looked up in PATH, and its arguments
+    #[arg(value_name = "PROG", trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Request {
+    /// Run a program.
+    Run(Box<Run>),
+    /// `kvm-se doctor`
+    Doctor,
+    /// `--list-syscalls`
+    ListSyscalls,
+}
+
+/// A run that is to be made.
+#[derive(Debug)]
+pub struct Run {
+    /// For the library.
+    pub config: Config,
+    /// Report what was missing at the end.
+    pub missing: bool,
+}
+
+/// Reads the command line. Ends the process for `--help` and mistakes.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Error> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // Only as the very first word: `kvm-se -- doctor` and `kvm-se ./doctor` are programs.
+    if args.get(1).is_some_and(|word| word == "doctor") && args.len() == 2 {
+        return Ok(Request::Doctor);
+    }
+    let options = Options::try_parse_from(&args).unwrap_or_else(|error| {
+        let _ = error.print();
+        std::process::exit(if error.use_stderr() { 125 } else { 0 });
+    });
+    init_tracing(options.verbose);
+    if options.list_syscalls {
+        return Ok(Request::ListSyscalls);
+    }
+    if options.command.is_empty() {
+        eprintln!("kvm-se: no program was named\n  kvm-se --help shows how to use it");
+        std::process::exit(125);
+    }
+    options.into_run().map(|run| Request::Run(Box::new(run)))
+}
+
+fn init_tracing(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::INFO,
+        2 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).without_time().init();
+}
+
+impl Options {
+    fn into_run(self) -> Result<Run, Error> {
+        let observer = self.observer()?;
+        if let Some(dir) = &self.cwd {
+            nix::unistd::chdir(dir).map_err(|source| Error::Option {
+                what: "cannot change to",
+                path: dir.clone().into(),
+                source,
+            })?;
+        }
+        let environment = self.environment();
+        let name = &self.command[0];
+        let path = find_program(name, &environment)?;
+        let file = open_program(name, &path)?;
+        let mut argv = c_strings(&self.command);
+        if let Some(argv0) = &self.argv0 {
+            argv[0] = c_string(argv0.as_bytes());
+        }
+        let program = Program {
+            execfn: c_string(path.as_os_str().as_bytes()),
+            argv,
+            envp: environment,
+            random: sys::random_bytes(),
+            aslr: if self.aslr { Aslr::from_random(sys::random_words()) } else { Aslr::default() },
+        };
+        let config = Config { name: name.clone(), file, program, observer };
+        Ok(Run { config, missing: self.missing })
+    }
+
+    fn environment(&self) -> Vec<CString> {
+        let mut environment: Vec<OsString> = if self.env_clear { Vec::new() } else { inherited_environment() };
+        for entry in &self.env {
+            let name = entry.as_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
+            let is_same =
+                |other: &OsString| other.as_bytes().strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='));
+            match environment.iter().position(is_same) {
+                Some(place) => environment[place] = entry.clone(),
+                None => environment.push(entry.clone()),
+            }
+        }
+        c_strings(&environment)
+    }
+
+    fn observer(&self) -> Result<Option<Observer>, Error> {
+        let tracer = self.strace.as_ref().map(|path| open_trace(path.as_deref())).transpose()?;
+        let stats = self.stats.then(Stats::default);
+        Ok((tracer.is_some() || stats.is_some()).then_some(Observer { tracer, stats }))
+    }
+}
+
+/// The environment as it came, entries without `=` and repeated names included.
+fn inherited_environment() -> Vec<OsString> {
+    sys::environment().into_iter().map(OsString::from_vec).collect()
+}
+
+fn open_trace(path: Option<&Path>) -> Result<Tracer, Error> {
+    let option = |source: std::io::Error| Error::Option {
+        what: "cannot write",
+        path: path.unwrap_or(Path::new("the trace")).into(),
+        source: Errno::from_raw(source.raw_os_error().unwrap_or(libc::EIO)),
+    };
+    let fd = match path {
+        None => sys::duplicate_above_guest(libc::STDERR_FILENO),
+        Some(path) => File::create(path).and_then(|file| sys::duplicate_above_guest(file.as_raw_fd())),
+    };
+    Ok(Tracer::new(fd.map_err(option)?.into()))
+}
+
+/// As execvp(3): a name without a slash is looked up in PATH, of the program's environment if it has one.
+fn find_program(name: &OsStr, environment: &[CString]) -> Result<PathBuf, Error> {
+    const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/bin:/usr/bin";
+    if name.as_bytes().contains(&b'/') || name.is_empty() {
+        return Ok(name.into());
+    }
+    let path = environment.iter().find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="));
+    let mut refused = None;
+    for dir in path.unwrap_or(DEFAULT_PATH).split(|&byte| byte == b':') {
+        let dir = if dir.is_empty() { OsStr::new(".") } else { OsStr::from_bytes(dir) };
+        let candidate = Path::new(dir).join(name);
+        match nix::unistd::access(&candidate, nix::unistd::AccessFlags::X_OK) {
+            Ok(()) if candidate.is_file() => return Ok(candidate),
+            Err(Errno::EACCES) => refused = Some(Errno::EACCES),
+            _ => {}
+        }
+    }
+    match refused {
+        Some(source) => Err(Error::NotAllowed { program: name.into(), source }),
+        None => Err(Error::NotFound { program: name.into(), source: Errno::ENOENT }),
+    }
+}
+
+fn open_program(name: &OsStr, path: &Path) -> Result<File, Error> {
+    let not_allowed = |source| Error::NotAllowed { program: name.into(), source };
+    let meta = std::fs::metadata(path).map_err(|error| {
+        let source = Errno::from_raw(error.raw_os_error().unwrap_or(libc::ENOENT));
+        match source {
+            Errno::ENOENT | Errno::ENOTDIR => Error::NotFound { program: name.into(), source },
+            source => not_allowed(source),
+        }
+    })?;
+    if !meta.is_file() {
+        return Err(not_allowed(if meta.is_dir() { Errno::EISDIR } else { Errno::EACCES }));
+    }
+    nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).map_err(not_allowed)?;
+    let low =
+        File::open(path).map_err(|error| not_allowed(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+    let high = sys::duplicate_above_guest(low.as_raw_fd())
+        .map_err(|error| not_allowed(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE))))?;
+    Ok(high.into())
+}

@@ -1,0 +1,74 @@
+//! Errors that end the run. What the guest did wrong is never among them: that is [`crate::abi::Errno`] or a signal.
+
+use std::ffi::OsString;
+use std::io;
+
+use crate::loader::exec::ExecError;
+use crate::vm::{BadExit, VmError};
+
+/// Why kvm-se could not run, or go on running, the program.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The virtual machine.
+    #[error(transparent)]
+    Vm(#[from] VmError),
+    /// There is no such program.
+    #[error("{}: {}", .program.display(), .source.desc().to_lowercase())]
+    NotFound {
+        /// As the user wrote it.
+        program: OsString,
+        /// What the kernel said.
+        source: nix::errno::Errno,
+    },
+    /// The program may not be executed.
+    #[error("{}: {}", .program.display(), .source.desc().to_lowercase())]
+    NotAllowed {
+        /// As the user wrote it.
+        program: OsString,
+        /// What the kernel said.
+        source: nix::errno::Errno,
+    },
+    /// The program cannot be run here.
+    #[error("{} {source}", .program.display())]
+    NotExecutable {
+        /// As the user wrote it.
+        program: OsString,
+        /// What is wrong with it.
+        source: ExecError,
+    },
+    /// An option names something that cannot be used.
+    #[error("{what} {}: {}", .path.display(), .source.desc().to_lowercase())]
+    Option {
+        /// What was to be done.
+        what: &'static str,
+        /// With what.
+        path: OsString,
+        /// What the kernel said.
+        source: nix::errno::Errno,
+    },
+    /// KVM left the guest for a reason that nothing explains.
+    #[error("the virtual machine stopped unexpectedly: {0}")]
+    BadExit(BadExit),
+    /// A handler could not be installed.
+    #[error("cannot prepare the process: {0}")]
+    Setup(io::Error),
+}
+
+impl Error {
+    /// Exit status by the convention of env(1) and timeout(1).
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::NotFound { .. } => 127,
+            Self::NotAllowed { .. } | Self::NotExecutable { .. } => 126,
+            _ => 125,
+        }
+    }
+
+    /// What the user can do about it, if that can be said in a line.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Vm(error) => error.remedy(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Maps a program and its interpreter and writes the initial stack (`load_elf_binary` in the kernel's
+//! `fs/binfmt_elf.c`).
+
+use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+use super::elf::{ElfError, ElfKind, ElfPlan, LoadBias, PHENT, PIE_BASE, Step};
+use super::stack::{StackError, StackImage, StackSpec};
+use crate::abi::auxv::{AuxEntry, AuxKey};
+use crate::abi::mman::{MapFlags, Prot};
+use crate::abi::{Errno, PAGE_SIZE, TASK_SIZE, UserAddr};
+use crate::mm::vma::VmaName;
+use crate::mm::{AddressSpace, MapRequest, Where};
+
+/// Bytes of stack that are mapped at the start, beside what the image takes (`setup_arg_pages`).
+const STACK_EXPAND: u64 = 32 * PAGE_SIZE;
+
+/// What a program is started with.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// `AT_EXECFN`: the name it was asked for by.
+    pub execfn: CString,
+    /// Arguments, the first being the program's own name.
+    pub argv: Vec<CString>,
+    /// Environment, each "NAME=value".
+    pub envp: Vec<CString>,
+    /// Bytes of `AT_RANDOM`.
+    pub random: [u8; 16],
+    /// Shifts of the places that Linux randomises.
+    pub aslr: Aslr,
+}
+
+/// By how many bytes each place is shifted; all zero without randomisation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Aslr {
+    /// The stack, downwards.
+    pub stack: u64,
+    /// The mmap area, downwards.
+    pub mmap: u64,
+    /// A position-independent program, upwards.
+    pub pie: u64,
+    /// The break, upwards.
+    pub brk: u64,
+}
+
+impl Aslr {
+    /// As many random bits as Linux takes by default (`arch_mmap_rnd`, `randomize_stack_top`, `arch_randomize_brk`).
+    pub fn from_random(random: [u64; 4]) -> Self {
+        let pages = |value: u64, bits: u32| (value & ((1 << bits) - 1)) * PAGE_SIZE;
+        Self {
+            stack: pages(random[0], 22),
+            mmap: pages(random[1], 28),
+            pie: pages(random[2], 28),
+            brk: pages(random[3], 13),
+        }
+    }
+}
+
+/// Where a loaded program begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// First instruction: the interpreter's, if there is one.
+    pub rip: UserAddr,
+    /// Initial stack pointer.
+    pub rsp: UserAddr,
+}
+
+/// Why a program could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecError {
+    /// The file is not a program for this machine.
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+    /// Arguments and environment do not fit.
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    /// The interpreter cannot be opened.
+    #[error("its interpreter {path} cannot be opened: {source}")]
+    Interp {
+        /// Its path, from the program.
+        path: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The interpreter is no program.
+    #[error("its interpreter {path} {source}")]
+    BadInterp {
+        /// Its path, from the program.
+        path: String,
+        /// What is wrong with it.
+        source: ElfError,
+    },
+    /// The host refused a mapping.
+    #[error("cannot be mapped: {}", .0.description().to_lowercase())]
+    Map(Errno),
+}
+
+impl From<Errno> for ExecError {
+    fn from(errno: Errno) -> Self {
+        Self::Map(errno)
+    }
+}
+
+/// Loads `file` into the empty address space `mm`.
+pub fn load(mm: &AddressSpace, file: &File, program: &Program) -> Result<Entry, ExecError> {
+    let plan = ElfPlan::of_file(file)?;
+    let interp = plan.interp.as_deref().map(open_interp).transpose()?;
+    mm.set_mmap_shift(program.aslr.mmap + program.aslr.stack);
+    let bias = place_program(mm, &plan, program.aslr)?;
+    map_image(mm, file, &plan, bias)?;
+    let (start, base) = match &interp {
+        Some((file, plan)) => {
+            let bias = place_anywhere(mm, plan)?;
+            map_image(mm, file, plan, bias)?;
+            (plan.entry(bias), bias.raw())
+        }
+        None => (plan.entry(bias), 0),
+    };
+    mm.set_brk_start(brk_start(&plan, bias, program.aslr)?);
+    let auxv = auxv(&plan, bias, base);
+    let rsp = write_stack(mm, &plan, program, &auxv)?;
+    Ok(Entry { rip: start, rsp })
+}
+
+fn open_interp(path: &OsStr) -> Result<(File, ElfPlan), ExecError> {
+    let name = || path.to_string_lossy().into_owned();
+    let file = File::open(path).map_err(|source| ExecError::Interp { path: name(), source })?;
+    let plan = ElfPlan::of_file(&file).map_err(|source| ExecError::BadInterp { path: name(), source })?;
+    Ok((file, plan))
+}
+
+/// A program with an interpreter goes to the fixed base, one without into the mmap area, as Linux does, so that a
+/// dynamic loader run by hand leaves the usual place free.
+fn place_program(mm: &AddressSpace, plan: &ElfPlan, aslr: Aslr) -> Result<LoadBias, ExecError> {
+    match (plan.kind, &plan.interp) {
+        (ElfKind::Exec, _) => Ok(LoadBias::NONE),
+        (ElfKind::Dyn, None) => place_anywhere(mm, plan),
+        (ElfKind::Dyn, Some(_)) if aslr.pie == 0 => Ok(plan.fixed_bias()?),
+        (ElfKind::Dyn, Some(_)) => {
+            let base = PIE_BASE.raw() + aslr.pie / plan.align * plan.align;
+            Ok(plan.bias_at(UserAddr::new(base))?)
+        }
+    }
+}
+
+fn place_anywhere(mm: &AddressSpace, plan: &ElfPlan) -> Result<LoadBias, ExecError> {
+    let base = mm.find_free(plan.reservation(), plan.align)?;
+    Ok(plan.bias_at(base)?)
+}
+
+fn map_image(mm: &AddressSpace, file: &File, plan: &ElfPlan, bias: LoadBias) -> Result<(), ExecError> {
+    for step in plan.steps(bias)? {
+        match step {
+            Step::MapFile { range, offset, prot } => {
+                mm.map(&MapRequest {
+                    place: Where::Fixed(UserAddr::new(range.start())),
+                    len: range.len(),
+                    prot,
+                    flags: MapFlags::PRIVATE,
+                    file: Some((file.as_fd(), offset)),
+                    name: VmaName::None,
+                })?;
+            }
+            Step::MapAnon { range, prot } => {
+                let place = Where::Fixed(UserAddr::new(range.start()));
+                mm.map(&MapRequest::anonymous(place, range.len(), prot))?;
+            }
+            Step::Zero { addr, len } => {
+                let zeros = vec![0; usize::try_from(len).unwrap_or(0)];
+                mm.copy_out(addr, &zeros)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Behind the program; for one that was placed in the mmap area, where a program usually is.
+fn brk_start(plan: &ElfPlan, bias: LoadBias, aslr: Aslr) -> Result<u64, ExecError> {
+    let start = match (plan.kind, &plan.interp) {
+        (ElfKind::Dyn, None) => PIE_BASE.raw() + PAGE_SIZE,
+        _ => plan.range(bias)?.end(),
+    };
+    Ok(start + aslr.brk)
+}
+
+/// The entries that do not point into the stack.
+fn auxv(plan: &ElfPlan, bias: LoadBias, base: u64) -> Vec<AuxEntry> {
+    const FSGSBASE: u64 = 1 << 1;
+    let host = |key: AuxKey| crate::sys::auxval(key as u64);
+    vec![
+        (AuxKey::Minsigstksz, host(AuxKey::Minsigstksz)),
+        (AuxKey::Hwcap, host(AuxKey::Hwcap)),
+        (AuxKey::Pagesz, PAGE_SIZE),
+        (AuxKey::Clktck, host(AuxKey::Clktck)),
+        (AuxKey::Phdr, plan.phdr(bias).raw()),
+        (AuxKey::Phent, PHENT),
+        (AuxKey::Phnum, plan.phnum.into()),
+        (AuxKey::Base, base),
+        (AuxKey::Flags, 0),
+        (AuxKey::Entry, plan.entry(bias).raw()),
+        (AuxKey::Uid, host(AuxKey::Uid)),
+        (AuxKey::Euid, host(AuxKey::Euid)),
+        (AuxKey::Gid, host(AuxKey::Gid)),
+        (AuxKey::Egid, host(AuxKey::Egid)),
+        (AuxKey::Secure, host(AuxKey::Secure)),
+        // MWAIT in ring 3 needs an MSR that the guest does not have.
+        (AuxKey::Hwcap2, host(AuxKey::Hwcap2) & FSGSBASE),
+    ]
+}
+
+fn write_stack(mm: &AddressSpace, plan: &ElfPlan, program: &Program, auxv: &[AuxEntry]) -> Result<UserAddr, ExecError> {
+    let top = UserAddr::new(TASK_SIZE - program.aslr.stack);
+    let image = StackImage::build(&StackSpec {
+        stack_top: top,
+        stack_limit: mm.limits().stack,
+        execfn: &program.execfn,
+        argv: &program.argv,
+        envp: &program.envp,
+        random: program.random,
+        auxv,
+    })?;
+    let bottom = image.sp.page_floor().raw() - STACK_EXPAND;
+    let prot = plan.stack_prot | Prot::READ | Prot::WRITE;
+    mm.map(&MapRequest {
+        flags: MapFlags::PRIVATE | MapFlags::ANONYMOUS | MapFlags::GROWSDOWN,
+        name: VmaName::Stack,
+        ..MapRequest::anonymous(Where::FixedFree(UserAddr::new(bottom)), top.raw() - bottom, prot)
+    })?;
+    mm.copy_out(image.sp, &image.bytes)?;
+    Ok(image.sp)
+}
+
+/// A C string from the command line; a NUL inside ends it, as the kernel would see it.
+pub fn c_string(bytes: &[u8]) -> CString {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    CString::new(&bytes[..end]).unwrap_or_default()
+}

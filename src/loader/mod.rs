@@ -1,0 +1,5 @@
+//! From a program file to an address space that is ready to run.
+
+pub mod elf;
+pub mod exec;
+pub mod stack;

@@ -1,0 +1,72 @@
+//! The command `kvm-se`.
+
+// Rust's own start-up would ignore SIGPIPE, open missing standard descriptors and handle SIGSEGV; the guest is to
+// find what the parent process left. So this program starts where a C program does.
+#![no_main]
+
+mod cli;
+
+use std::io::{self, Write};
+
+use cli::{Request, Run};
+use kvm_se::proc::ExitStatus;
+use kvm_se::runner::Runner;
+use kvm_se::{Error, sys};
+
+/// Called by the C library.
+#[expect(unsafe_code, reason = "the C library looks for this name")]
+// SAFETY: no other symbol of this name is linked.
+#[unsafe(no_mangle)]
+extern "C" fn main(_argc: i32, _argv: *const *const libc::c_char) -> i32 {
+    let status = cli::parse(std::env::args_os()).and_then(carry_out).unwrap_or_else(|error| {
+        report(&error);
+        ExitStatus::Code(error.exit_status())
+    });
+    match status {
+        ExitStatus::Code(code) => code.into(),
+        ExitStatus::Signal(signal) => sys::signal::die_by(signal),
+    }
+}
+
+fn carry_out(request: Request) -> Result<ExitStatus, Error> {
+    match request {
+        Request::Run(run) => execute(*run),
+        Request::Doctor => Ok(ExitStatus::Code(125)),
+        Request::ListSyscalls => Ok(quiet(|to| kvm_se::syscall::table::list(to))),
+    }
+}
+
+fn execute(run: Run) -> Result<ExitStatus, Error> {
+    let mut runner = Runner::new(run.config)?;
+    let result = runner.run();
+    let mut stderr = io::stderr().lock();
+    let process = runner.process();
+    if let Some(stats) = process.observer().and_then(|observer| observer.stats.as_ref()) {
+        let _ = stats.report(&mut stderr, runner.nr_exits(), process.mm.machine().nr_slots());
+    }
+    if run.missing {
+        let _ = process.missing.report(&mut stderr);
+    }
+    if result.is_ok() {
+        // Taking the virtual machine down costs milliseconds, and the kernel does it anyway.
+        std::mem::forget(runner);
+    }
+    result
+}
+
+/// Prints to stdout; a reader that has gone is no error.
+fn quiet(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> ExitStatus {
+    match print(&mut io::stdout().lock()) {
+        Ok(()) => ExitStatus::Code(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitStatus::Code(0),
+        Err(_) => ExitStatus::Code(125),
+    }
+}
+
+fn report(error: &Error) {
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "kvm-se: {error}");
+    if let Some(remedy) = error.remedy() {
+        let _ = writeln!(stderr, "  {remedy}");
+    }
+}

@@ -1,0 +1,167 @@
+//! Page faults of the guest (`handle_mm_fault`): which VMA, which rights, which entries to fill.
+//!
+//! Only page-table entries are filled here. The host allocates, reads or copies a page when the guest first uses it.
+
+use super::vma::{Backing, Vma, VmaFlags};
+use super::{AddressSpace, Inner, host_prot};
+use crate::abi::mman::Prot;
+use crate::abi::{PAGE_SIZE, PageRange, UserAddr};
+use crate::vm::VmError;
+use crate::vm::machine::Mmu;
+use crate::x86::PageFaultCode;
+use crate::x86::paging::{Entry, PDE_SPAN};
+
+/// What the guest wanted to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store, or a read-modify-write.
+    Write,
+    /// An instruction fetch.
+    Fetch,
+}
+
+impl From<PageFaultCode> for Access {
+    fn from(code: PageFaultCode) -> Self {
+        if code.contains(PageFaultCode::FETCH) {
+            Self::Fetch
+        } else if code.contains(PageFaultCode::WRITE) {
+            Self::Write
+        } else {
+            Self::Read
+        }
+    }
+}
+
+impl Access {
+    /// Does `prot` allow it? On x86 a page that can be written or executed can be read.
+    fn is_allowed(self, prot: Prot) -> bool {
+        match self {
+            Self::Read => !prot.is_empty(),
+            Self::Write => prot.contains(Prot::WRITE),
+            Self::Fetch => prot.contains(Prot::EXEC),
+        }
+    }
+}
+
+/// Why a fault was not resolved.
+#[derive(Debug)]
+pub enum FaultError {
+    /// No VMA: `SIGSEGV` with `SEGV_MAPERR`.
+    Maperr,
+    /// The VMA does not allow it: `SIGSEGV` with `SEGV_ACCERR`.
+    Accerr,
+    /// There is no page, as past the end of a file: `SIGBUS`.
+    Bus,
+    /// The run cannot go on.
+    Vm(VmError),
+}
+
+impl AddressSpace {
+    /// Makes the access at `addr` possible, or says why not.
+    pub fn fault(&self, addr: u64, access: Access) -> Result<(), FaultError> {
+        let mut inner = self.lock();
+        if inner.vmas.find(addr).is_none() {
+            self.grow_stack(&mut inner, addr).map_err(|_| FaultError::Maperr)?;
+        }
+        let Some((range, vma)) = inner.vmas.find(addr) else { return Err(FaultError::Maperr) };
+        if !access.is_allowed(vma.prot) {
+            return Err(FaultError::Accerr);
+        }
+        let block = PageRange::new(addr / PDE_SPAN * PDE_SPAN, (addr / PDE_SPAN + 1) * PDE_SPAN)
+            .map_or(Some(range), |block| block.intersect(range))
+            .unwrap_or(range);
+        if vma.flags.contains(VmaFlags::PRECISE) {
+            return self.fill_precisely(addr, vma);
+        }
+        self.fill(block, vma).map_err(FaultError::Vm)
+    }
+
+    /// The host had no page for an address that our tables allow: an access past the end of a file, or one that
+    /// raced with a change of the mapping.
+    ///
+    /// KVM does not say which address. So every file mapping loses its entries and gets them back one page at a time,
+    /// each probed first: the access comes again as a page fault, which has an address.
+    pub fn bus_error(&self) {
+        let mut inner = self.lock();
+        let files: Vec<PageRange> = inner
+            .vmas
+            .iter()
+            .filter(|(_, vma)| matches!(vma.backing, Backing::File { .. }) || vma.is_shared())
+            .map(|(range, _)| range)
+            .collect();
+        for range in files {
+            self.machine.tables().clear(range.start(), range.end());
+            // The flag alone cannot overfill the map: whole VMAs are changed, none is split.
+            let _ = inner.vmas.update(range, |vma| vma.flags |= VmaFlags::PRECISE);
+        }
+    }
+
+    /// Fills the entries of a new mapping at once, as far as that needs no further memslots than the guest will use.
+    pub(super) fn populate_entries(&self, inner: &Inner, range: PageRange) {
+        let mut at = range.start();
+        while at < range.end() {
+            let end = ((at / PDE_SPAN + 1) * PDE_SPAN).min(range.end());
+            if let (Some(block), Some((_, vma))) = (PageRange::new(at, end), inner.vmas.find(at))
+                && vma.is_accessible()
+                && self.fill(block, vma).is_err()
+            {
+                // Only a hint: the fault path reports what is wrong.
+                return;
+            }
+            at = end;
+        }
+    }
+
+    /// Fills the entries of `block`, which lies within one 2 MiB block and one VMA.
+    fn fill(&self, block: PageRange, vma: &Vma) -> Result<(), VmError> {
+        let tables = self.machine.tables();
+        let gpa = self.machine.back(self.arena.hva(block.start()))?;
+        let rights = rights(vma.prot);
+        let full = |_| VmError::Full("page tables");
+        if self.wants_huge(block, vma) && tables.map_huge(block.start(), gpa, rights).map_err(full)? {
+            return Ok(());
+        }
+        tables.map_pages(block.start(), block.end(), gpa, rights).map_err(full)
+    }
+
+    /// Under a shadow MMU, leaf entries for 2 MiB that the host changes later have caused use-after-free in host
+    /// kernels before 2026, so they are for nested paging alone. Nested paging uses them wherever the host page
+    /// allows, whatever it is.
+    fn wants_huge(&self, block: PageRange, vma: &Vma) -> bool {
+        block.len() == PDE_SPAN && self.machine.flavour().mmu == Mmu::Nested && vma.backing == Backing::Anonymous
+    }
+
+    fn fill_precisely(&self, addr: u64, vma: &Vma) -> Result<(), FaultError> {
+        let page = UserAddr::new(addr).page_floor().raw();
+        let mut byte = [0];
+        if crate::sys::copy::copy_from(self.arena.hva(page), &mut byte) == 0 {
+            return Err(FaultError::Bus);
+        }
+        match PageRange::new(page, page + PAGE_SIZE) {
+            Some(page) => self.fill(page, vma).map_err(FaultError::Vm),
+            None => Err(FaultError::Maperr),
+        }
+    }
+
+    /// Extends the VMA above `addr` down to it, if it is one that grows and may.
+    pub(super) fn grow_stack(&self, inner: &mut Inner, addr: u64) -> Result<(), crate::abi::Errno> {
+        let limits = inner.limits;
+        let (added, vma) = inner.vmas.stack_growth(addr, &limits)?;
+        let prot = host_prot(vma.prot);
+        self.arena.assign(added)?;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        self.on_host(added, |hva, len| super::map::overmap(hva, len, prot, flags, None))?;
+        inner.vmas.grow_down(addr, &limits)?;
+        self.publish_stack_gap(inner);
+        Ok(())
+    }
+}
+
+fn rights(prot: Prot) -> Entry {
+    let mut rights = Entry::USER;
+    rights.set(Entry::WRITE, prot.contains(Prot::WRITE));
+    rights.set(Entry::NO_EXECUTE, !prot.contains(Prot::EXEC));
+    rights
+}

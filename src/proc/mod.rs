@@ -1,0 +1,26 @@
+//! Processes and threads of the guest, each of which is one of the host's.
+
+mod process;
+mod stats;
+mod task;
+
+pub use process::{Observer, Process};
+pub use stats::Stats;
+pub use task::Task;
+
+/// How the guest ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// By exit(2), with the low eight bits of its argument.
+    Code(u8),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl ExitStatus {
+    /// The status that a parent sees of `exit(status)`.
+    pub fn code(status: i32) -> Self {
+        let [low, ..] = status.to_le_bytes();
+        Self::Code(low)
+    }
+}

@@ -1,0 +1,55 @@
+//! A guest thread: a host thread and the vCPU that it drives.
+
+use std::fmt;
+use std::sync::Arc;
+
+use nix::unistd::Pid;
+
+use super::Process;
+use crate::abi::{Errno, UserAddr};
+use crate::vm::{Trap, Vcpu, VmError};
+
+/// A guest thread.
+#[derive(Debug)]
+pub struct Task {
+    /// The vCPU with its registers.
+    pub vcpu: Vcpu,
+    /// The process that it belongs to.
+    pub process: Arc<Process>,
+    /// Cleared and woken when the thread ends (set_tid_address(2)).
+    pub clear_child_tid: UserAddr,
+    tid: Pid,
+}
+
+impl Task {
+    /// The calling host thread as a thread of `process`.
+    pub fn new(mut vcpu: Vcpu, process: Arc<Process>) -> Self {
+        vcpu.attach();
+        Self { vcpu, process, clear_child_tid: UserAddr::NULL, tid: nix::unistd::gettid() }
+    }
+
+    /// Its thread id, which is the host thread's.
+    pub fn tid(&self) -> Pid {
+        self.tid
+    }
+
+    /// Runs user code until something needs the runner.
+    pub fn run(&mut self) -> Result<Trap, VmError> {
+        self.process.mm.machine().run(&mut self.vcpu)
+    }
+
+    /// Counts something that the guest asked for and does not get.
+    pub fn missing(&self, what: fmt::Arguments<'_>) {
+        self.process.missing.count(what, self.vcpu.regs().rip);
+    }
+
+    /// Bases of FS and GS.
+    pub fn segment_bases(&mut self) -> Result<(u64, u64), Errno> {
+        self.vcpu.segment_bases().map_err(|_| Errno::EIO)
+    }
+
+    /// Sets the bases of FS and GS.
+    pub fn set_segment_bases(&mut self, fs: u64, gs: u64) -> Result<(), Errno> {
+        self.vcpu.set_segment_bases(fs, gs).map_err(|_| Errno::EIO)
+    }
+}

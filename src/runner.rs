@@ -1,0 +1,121 @@
+//! The run loop: trap, answer, resume.
+
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::sync::Arc;
+
+use crate::Error;
+use crate::abi::TASK_SIZE;
+use crate::loader::exec::{self, Program};
+use crate::mm::{self, Access, AddressSpace, Arena, FaultError};
+use crate::proc::{ExitStatus, Observer, Process, Task};
+use crate::signal::exception::signal_of;
+use crate::syscall;
+use crate::vm::{Machine, Trap, kick};
+use crate::x86::{UserRegs, Vector};
+
+/// What to run and how.
+#[derive(Debug)]
+pub struct Config {
+    /// The program as the user named it, for messages.
+    pub name: OsString,
+    /// The open program file.
+    pub file: File,
+    /// What it is started with.
+    pub program: Program,
+    /// Who watches.
+    pub observer: Option<Observer>,
+}
+
+/// A guest that can be run to its end.
+#[derive(Debug)]
+pub struct Runner {
+    task: Task,
+}
+
+impl Runner {
+    /// Makes the virtual machine and loads the program.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        crate::sys::copy::install_recovery().map_err(Error::Setup)?;
+        kick::install().map_err(Error::Setup)?;
+        let limits = mm::inherited_limits();
+        mm::lift_host_limits();
+        let arena = Arena::new()?;
+        let (machine, mut vcpu) = Machine::new(arena.span())?;
+        let mm = Arc::new(AddressSpace::new(arena, Arc::new(machine), limits));
+        let entry = exec::load(&mm, &config.file, &config.program)
+            .map_err(|source| Error::NotExecutable { program: config.name, source })?;
+        *vcpu.regs_mut() = UserRegs::at_start(entry.rip.raw(), entry.rsp.raw());
+        let process = Arc::new(Process::new(mm, config.observer));
+        Ok(Self { task: Task::new(vcpu, process) })
+    }
+
+    /// The process, for the reports at the end.
+    pub fn process(&self) -> &Process {
+        &self.task.process
+    }
+
+    /// Number of exits so far.
+    pub fn nr_exits(&self) -> u64 {
+        self.task.vcpu.nr_exits()
+    }
+
+    /// Runs the guest to its end.
+    pub fn run(&mut self) -> Result<ExitStatus, Error> {
+        loop {
+            let trap = self.task.run()?;
+            if let Some(stats) = self.task.process.observer().and_then(|observer| observer.stats.as_ref()) {
+                stats.count_trap(&trap);
+            }
+            if let Some(status) = answer(&mut self.task, trap)? {
+                return Ok(status);
+            }
+        }
+    }
+}
+
+/// Does what a trap asks for; returns how the process ends, if it does.
+fn answer(task: &mut Task, trap: Trap) -> Result<Option<ExitStatus>, Error> {
+    match trap {
+        Trap::Syscall => Ok(syscall::dispatch(task)),
+        Trap::PageFault { addr, code } => {
+            if addr >= TASK_SIZE {
+                return Ok(Some(ExitStatus::Signal(libc::SIGSEGV)));
+            }
+            on_fault(task.process.mm.fault(addr, Access::from(code)))
+        }
+        Trap::BusError => {
+            task.process.mm.bus_error();
+            Ok(None)
+        }
+        Trap::Exception { vector, .. } => Ok(Some(ExitStatus::Signal(exception_signal(task, vector)))),
+        Trap::Kicked => Ok(None),
+        Trap::Bad(exit) => Err(Error::BadExit(exit)),
+    }
+}
+
+fn on_fault(result: Result<(), FaultError>) -> Result<Option<ExitStatus>, Error> {
+    match result {
+        Ok(()) => Ok(None),
+        Err(FaultError::Maperr | FaultError::Accerr) => Ok(Some(ExitStatus::Signal(libc::SIGSEGV))),
+        Err(FaultError::Bus) => Ok(Some(ExitStatus::Signal(libc::SIGBUS))),
+        Err(FaultError::Vm(error)) => Err(error.into()),
+    }
+}
+
+/// `int n` without a gate is a protection fault on hardware and an invalid opcode on a KVM that emulates it.
+fn exception_signal(task: &Task, vector: Vector) -> i32 {
+    const INT: u8 = 0xcd;
+    let mut opcode = [0];
+    let rip = crate::abi::UserAddr::new(task.vcpu.regs().rip);
+    if vector == Vector::UD && task.process.mm.copy_in(rip, &mut opcode).is_ok() && opcode[0] == INT {
+        return signal_of(Vector::GP);
+    }
+    signal_of(vector)
+}
+
+/// Strings of the command line as the guest gets them.
+pub fn c_strings<'a>(strings: impl IntoIterator<Item = &'a OsString>) -> Vec<CString> {
+    use std::os::unix::ffi::OsStrExt;
+    strings.into_iter().map(|string| exec::c_string(string.as_bytes())).collect()
+}

@@ -1,0 +1,3 @@
+//! Signals: which one an exception of user code is.
+
+pub mod exception;

@@ -1,0 +1,96 @@
+//! Copies between the runner's memory and host mappings that may fault at any byte.
+//!
+//! Guest memory can lose its pages under the runner's hands: a file is truncated, another thread unmaps. So the copy
+//! is one instruction, and a handler for SIGSEGV and SIGBUS that finds the fault there lets it return early.
+
+#![expect(unsafe_code, reason = "copies through addresses that may fault, and recovers in a signal handler")]
+
+use std::arch::global_asm;
+use std::io;
+
+global_asm!(
+    ".pushsection .text.kvm_se_copy, \"ax\", @progbits",
+    ".globl kvm_se_copy",
+    ".type kvm_se_copy, @function",
+    // rdi: to, rsi: from, rdx: length; returns the bytes that were not copied.
+    "kvm_se_copy:",
+    "    mov %rdx, %rcx",
+    ".globl kvm_se_copy_may_fault",
+    "kvm_se_copy_may_fault:",
+    "    rep movsb",
+    ".globl kvm_se_copy_recover",
+    "kvm_se_copy_recover:",
+    "    mov %rcx, %rax",
+    "    ret",
+    ".size kvm_se_copy, . - kvm_se_copy",
+    ".popsection",
+    options(att_syntax)
+);
+
+unsafe extern "C" {
+    fn kvm_se_copy(to: u64, from: u64, len: usize) -> usize;
+    static kvm_se_copy_may_fault: u8;
+    static kvm_se_copy_recover: u8;
+}
+
+/// A host virtual address (HVA) of memory that is not Rust's: in the arena, or deliberately bad.
+pub type Hva = u64;
+
+/// Copies from `from` on into `to`; returns how many bytes could be read.
+pub fn copy_from(from: Hva, to: &mut [u8]) -> usize {
+    // SAFETY: `to` is writable for its length; reading `from` may fault, which the handler turns into a short count.
+    // `from` is no Rust object, so no reference is violated.
+    let left = unsafe { kvm_se_copy(to.as_mut_ptr().addr() as u64, from, to.len()) };
+    to.len() - left
+}
+
+/// Copies `from` to `to` and on; returns how many bytes could be written.
+///
+/// # Safety
+/// `to` and the bytes behind it must be arena or otherwise not memory that Rust owns.
+pub unsafe fn copy_to(to: Hva, from: &[u8]) -> usize {
+    // SAFETY: `from` is readable for its length; writing may fault, which the handler turns into a short count. The
+    // caller vouches that nothing of Rust's is written.
+    let left = unsafe { kvm_se_copy(to, from.as_ptr().addr() as u64, from.len()) };
+    from.len() - left
+}
+
+/// Installs the recovery for SIGSEGV and SIGBUS, once a process.
+pub fn install_recovery() -> io::Result<()> {
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        super::signal::install_fault_handler(signal, on_fault)?;
+    }
+    Ok(())
+}
+
+extern "C" fn on_fault(signal: i32, _info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let context = context.cast::<libc::ucontext_t>();
+    // SAFETY: the kernel passes a valid context to SA_SIGINFO handlers, and nobody else uses it meanwhile.
+    let rip = unsafe { &mut (*context).uc_mcontext.gregs[libc::REG_RIP as usize] };
+    if *rip as usize == (&raw const kvm_se_copy_may_fault).addr() {
+        *rip = (&raw const kvm_se_copy_recover).addr() as i64;
+    } else {
+        // A fault of the runner's own: die by it when the instruction is executed again.
+        super::signal::restore_default(signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_ends_the_copy_early() {
+        install_recovery().unwrap();
+        let page = super::super::map::reserve(8192).unwrap();
+        super::super::map::protect(page, 4096, libc::PROT_READ | libc::PROT_WRITE).unwrap();
+        let mut buffer = [1; 32];
+        assert_eq!(copy_from(page + 4096 - 8, &mut buffer), 8);
+        assert_eq!(buffer[..8], [0; 8]);
+        // SAFETY: the page was just mapped for this test.
+        assert_eq!(unsafe { copy_to(page + 4096 - 5, &[7; 32]) }, 5);
+        assert_eq!(copy_from(page + 4096, &mut buffer), 0);
+        assert_eq!(copy_from(u64::MAX - 4096, &mut buffer), 0);
+        assert_eq!(copy_from(1 << 62, &mut buffer), 0, "non-canonical");
+    }
+}

@@ -1,0 +1,67 @@
+//! Kicks: making a vCPU leave guest mode from another thread or a timer.
+//!
+//! A kick is a reserved real-time signal whose handler sets `immediate_exit` of the vCPU that its thread drives.
+//! Three points at which it can come:
+//!
+//! 1. before `KVM_RUN` is called: the flag is set, KVM returns at once with EINTR;
+//! 2. in guest mode: the signal itself makes KVM return with EINTR;
+//! 3. after the exit, while the host answers: the next `KVM_RUN` returns at once.
+//!
+//! In each case exactly one [`super::Trap::Kicked`] follows, or a real trap that came first.
+
+#![expect(unsafe_code, reason = "a signal handler that writes one byte of the kvm_run page")]
+
+use std::cell::Cell;
+use std::io;
+use std::ptr;
+
+use nix::unistd::Pid;
+
+/// The signal, `SIGRTMAX`. The guest never sees it.
+pub const KICK_SIGNAL: i32 = 64;
+
+thread_local! {
+    /// `immediate_exit` of the vCPU that this thread drives, or null.
+    static IMMEDIATE_EXIT: Cell<*mut u8> = const { Cell::new(ptr::null_mut()) };
+}
+
+extern "C" fn on_kick(_signal: i32) {
+    let flag = IMMEDIATE_EXIT.get();
+    if !flag.is_null() {
+        // SAFETY: a non-null pointer is to the kvm_run page of a vCPU that this thread has attached; it stays mapped
+        // until `Attachment` is dropped, which sets the pointer to null first. KVM reads the byte concurrently.
+        unsafe { flag.write_volatile(1) };
+    }
+}
+
+/// Installs the handler, once a process.
+pub fn install() -> io::Result<()> {
+    crate::sys::install_handler(KICK_SIGNAL, on_kick)
+}
+
+/// While it lives, kicks of this thread reach one vCPU.
+#[derive(Debug)]
+pub struct Attachment(());
+
+impl Attachment {
+    /// # Safety
+    /// `flag` must be `immediate_exit` of a kvm_run page that outlives the attachment.
+    pub(super) unsafe fn new(flag: *mut u8) -> Self {
+        IMMEDIATE_EXIT.set(flag);
+        Self(())
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        IMMEDIATE_EXIT.set(ptr::null_mut());
+    }
+}
+
+/// Kicks the thread `tid` of this process.
+///
+/// # Errors
+/// `ESRCH` when the thread has ended, `EAGAIN` when `RLIMIT_SIGPENDING` is used up.
+pub fn kick(tid: Pid) -> nix::Result<()> {
+    crate::sys::tgkill(Pid::this(), tid, KICK_SIGNAL)
+}

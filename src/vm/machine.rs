@@ -1,0 +1,356 @@
+//! One virtual machine: its KVM handles, system memory, page tables and memslots.
+
+#![expect(unsafe_code, reason = "memslots give KVM host addresses; descriptors are moved out of the guest's range")]
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region, kvm_xcr, kvm_xcrs};
+use kvm_ioctls::{Cap, Kvm, VmFd};
+
+use super::layout::{KERNEL_BASE, VMX_IDENTITY_MAP, VMX_TSS};
+use super::memslots::Memslots;
+use super::stubs::{self, StubAddrs};
+use super::system::SystemMemory;
+use super::vcpu::{Landing, Vcpu, VcpuSetup, page};
+use super::{Trap, VmError, startup};
+use crate::x86::Vector;
+use crate::x86::descriptor::{gdt, interrupt_gate, tss};
+use crate::x86::exception::NR_VECTORS;
+use crate::x86::paging::{Entry, OutOfTables, PageTable};
+use crate::x86::xstate::{XCR0_LEGACY, host_xcr0};
+
+/// How guest addresses become host addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mmu {
+    /// The CPU walks our tables and a second set of KVM's.
+    Nested,
+    /// KVM keeps a shadow of our tables.
+    Shadow,
+}
+
+/// What the start-up probe found by running code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flavour {
+    /// Where `syscall` arrives.
+    pub landing: Landing,
+    /// Kind of address translation.
+    pub mmu: Mmu,
+}
+
+/// The descriptor of a VM.
+#[derive(Debug)]
+pub struct VmHandle(VmFd);
+
+impl VmHandle {
+    pub(super) fn set_memory_region(&self, region: kvm_userspace_memory_region) -> Result<(), VmError> {
+        // SAFETY: the range is part of the arena or of system memory, which stay mapped while the VM lives. No Rust
+        // reference points into the arena, and system memory is reached through atomics only.
+        unsafe { self.0.set_user_memory_region(region) }.map_err(VmError::ioctl("KVM_SET_USER_MEMORY_REGION"))
+    }
+}
+
+/// A virtual machine.
+#[derive(Debug)]
+pub struct Machine {
+    vm: VmHandle,
+    slots: Memslots,
+    tables: PageTable<SystemMemory>,
+    stubs: StubAddrs,
+    /// GPA of the interrupt descriptor table.
+    idt: u64,
+    cpuid: CpuId,
+    xcr0: u64,
+    flavour: Flavour,
+    next_vcpu: AtomicU64,
+}
+
+/// The arena, as the machine needs to know it.
+#[derive(Clone, Copy, Debug)]
+pub struct ArenaSpan {
+    /// HVA, a multiple of the chunk length.
+    pub base: u64,
+    /// Bytes, a multiple of the chunk length.
+    pub len: u64,
+}
+
+impl Machine {
+    /// Opens /dev/kvm, makes a VM over `arena` and runs the start-up probe on its first vCPU, which is returned with
+    /// it.
+    pub fn new(arena: ArenaSpan) -> Result<(Self, Vcpu), VmError> {
+        let kvm = open_kvm()?;
+        let vm = create_vm(&kvm)?;
+        let cpuid = guest_cpuid(&kvm)?;
+        let max_gpa = 1 << physical_address_bits(&cpuid);
+        let slots = Memslots::new(arena.base, arena.len, kvm.get_nr_memslots(), max_gpa)?;
+        let system = SystemMemory::new()?;
+        let full = |_: OutOfTables| VmError::Full("page tables");
+        let tables = PageTable::new(system).map_err(full)?;
+        let code = tables.memory().allocate_page().ok_or(VmError::Full("system memory"))?;
+        let idt = tables.memory().allocate_page().ok_or(VmError::Full("system memory"))?;
+        let machine = Self {
+            vm,
+            slots,
+            tables,
+            stubs: StubAddrs::new(code),
+            idt,
+            cpuid,
+            xcr0: host_xcr0(),
+            flavour: Flavour { landing: Landing::Ring0, mmu: Mmu::Shadow },
+            next_vcpu: AtomicU64::new(0),
+        };
+        machine.place_stubs(code)?;
+        machine.with_probe()
+    }
+
+    fn with_probe(mut self) -> Result<(Self, Vcpu), VmError> {
+        let mut vcpu = self.create_vcpu()?;
+        self.flavour = startup::probe(&self, &mut vcpu)?;
+        self.choose_page_fault_stub();
+        vcpu.set_landing(self.flavour.landing)?;
+        Ok((self, vcpu))
+    }
+
+    /// What the start-up probe found.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    /// The guest's page tables. The caller sees to it that only one thread edits at a time.
+    pub fn tables(&self) -> &PageTable<SystemMemory> {
+        &self.tables
+    }
+
+    /// The pages of the VM that are the runner's own.
+    pub fn system(&self) -> &SystemMemory {
+        self.tables.memory()
+    }
+
+    /// GPA of the arena byte at `hva`, which from now on is backed by a memslot.
+    pub fn back(&self, hva: u64) -> Result<u64, VmError> {
+        self.slots.back(&self.vm, hva)
+    }
+
+    /// Number of memslots in use.
+    pub fn nr_slots(&self) -> usize {
+        self.slots.nr_slots()
+    }
+
+    /// XCR0 of the guest.
+    pub fn xcr0(&self) -> u64 {
+        self.xcr0
+    }
+
+    /// What `cpuid` shows to the guest where KVM can decide it.
+    pub fn cpuid(&self) -> &CpuId {
+        &self.cpuid
+    }
+
+    pub(super) fn stubs(&self) -> &StubAddrs {
+        &self.stubs
+    }
+
+    /// A further vCPU, ready to run user code.
+    pub fn add_vcpu(&self) -> Result<Vcpu, VmError> {
+        let mut vcpu = self.create_vcpu()?;
+        vcpu.set_landing(self.flavour.landing)?;
+        Ok(vcpu)
+    }
+
+    /// Runs `vcpu` until something needs the runner.
+    pub fn run(&self, vcpu: &mut Vcpu) -> Result<Trap, VmError> {
+        // New tables may have been handed out on the way here.
+        self.slots.back_system(&self.vm, self.system())?;
+        vcpu.run(self.system())
+    }
+
+    fn create_vcpu(&self) -> Result<Vcpu, VmError> {
+        let page = self.place_vcpu_page()?;
+        self.slots.back_system(&self.vm, self.system())?;
+        let id = self.next_vcpu.fetch_add(1, Ordering::Relaxed);
+        let fd = self.vm.0.create_vcpu(id).map_err(VmError::ioctl("KVM_CREATE_VCPU"))?;
+        let raised = raise(&fd)?;
+        // SAFETY: the descriptor is a duplicate of the vCPU's, owned by nobody else; the first one is closed here.
+        let fd = unsafe { self.vm.0.create_vcpu_from_rawfd(raised.into_raw_fd()) }
+            .map_err(VmError::ioctl("mmap of kvm_run"))?;
+        fd.set_cpuid2(&self.cpuid).map_err(VmError::ioctl("KVM_SET_CPUID2"))?;
+        zero_tsc_offset(&fd);
+        let setup =
+            |cr4| VcpuSetup { stubs: self.stubs, idt: KERNEL_BASE + self.idt, root: self.tables.root(), cr4, page };
+        let mut vcpu = Vcpu::new(fd, setup(cr4_for(&self.cpuid)))?;
+        set_xcr0(&mut vcpu, self.xcr0)?;
+        Ok(vcpu)
+    }
+
+    /// GDT, TSS and stack of one vCPU; returns the GPA of their page.
+    fn place_vcpu_page(&self) -> Result<u64, VmError> {
+        let system = self.system();
+        let page = system.allocate_page().ok_or(VmError::Full("vCPUs"))?;
+        let base = KERNEL_BASE + page;
+        for (word, offset) in gdt(base + page::TSS).into_iter().zip((0..).step_by(8)) {
+            system.write(page + page::GDT + offset, &word.to_le_bytes());
+        }
+        system.write(page + page::TSS, &tss(base + page::STACK_END));
+        self.map_system(page, Entry::WRITE | Entry::NO_EXECUTE)?;
+        Ok(page)
+    }
+
+    fn place_stubs(&self, code: u64) -> Result<(), VmError> {
+        let system = self.system();
+        system.write(code, stubs::code());
+        for number in 0..NR_VECTORS {
+            let vector = Vector(u8::try_from(number).unwrap_or(u8::MAX));
+            self.set_gate(vector, self.stubs.vector(vector));
+        }
+        self.map_system(code, Entry::empty())?;
+        self.map_system(self.idt, Entry::NO_EXECUTE)
+    }
+
+    fn set_gate(&self, vector: Vector, handler: u64) {
+        let dpl = if vector.is_user_gate() { 3 } else { 0 };
+        let [low, high] = interrupt_gate(handler, dpl);
+        let gate = self.idt + 16 * u64::from(vector.0);
+        self.system().write(gate, &low.to_le_bytes());
+        self.system().write(gate + 8, &high.to_le_bytes());
+    }
+
+    /// Where ring 0 is native, the stub reads cr2 cheaper than the host can.
+    fn choose_page_fault_stub(&self) {
+        if self.flavour.landing == Landing::Ring0 {
+            self.set_gate(Vector::PF, self.stubs.page_fault);
+        }
+    }
+
+    fn map_system(&self, gpa: u64, rights: Entry) -> Result<(), VmError> {
+        let va = KERNEL_BASE + gpa;
+        self.tables.map_pages(va, va + crate::abi::PAGE_SIZE, gpa, rights).map_err(|_| VmError::Full("page tables"))
+    }
+}
+
+fn open_kvm() -> Result<Kvm, VmError> {
+    const API_VERSION: i32 = 12;
+    let fd =
+        Kvm::open_with_cloexec(true).map_err(|error| VmError::Open(io::Error::from_raw_os_error(error.errno())))?;
+    // SAFETY: `open_with_cloexec` returns a descriptor that nobody else owns.
+    let low = unsafe { OwnedFd::from_raw_fd(fd) };
+    let fd = raise(&low)?;
+    // SAFETY: the descriptor is open on /dev/kvm and owned by nobody else.
+    let kvm = unsafe { Kvm::from_raw_fd(fd.into_raw_fd()) };
+    match kvm.get_api_version() {
+        API_VERSION => {}
+        version => return Err(VmError::ApiVersion(version)),
+    }
+    for (cap, name) in [
+        (Cap::UserMemory, "KVM_CAP_USER_MEMORY"),
+        (Cap::ImmediateExit, "KVM_CAP_IMMEDIATE_EXIT"),
+        (Cap::SyncRegs, "KVM_CAP_SYNC_REGS"),
+    ] {
+        if !kvm.check_extension(cap) {
+            return Err(VmError::Capability(name));
+        }
+    }
+    Ok(kvm)
+}
+
+fn create_vm(kvm: &Kvm) -> Result<VmHandle, VmError> {
+    let vm = kvm.create_vm().map_err(VmError::ioctl("KVM_CREATE_VM"))?;
+    let fd = raise(&vm)?;
+    // SAFETY: the descriptor is a duplicate of the VM's, owned by nobody else; the first one is closed here.
+    let vm = unsafe { kvm.create_vmfd_from_rawfd(fd.into_raw_fd()) }.map_err(VmError::ioctl("KVM_CREATE_VM"))?;
+    // VMX without unrestricted guests wants these pages; elsewhere the call is harmless or unknown.
+    let _ = vm.set_identity_map_address(VMX_IDENTITY_MAP);
+    let _ = vm.set_tss_address(VMX_TSS);
+    Ok(VmHandle(vm))
+}
+
+/// A duplicate above the guest's descriptors.
+fn raise(fd: &impl AsRawFd) -> Result<OwnedFd, VmError> {
+    crate::sys::duplicate_above_guest(fd.as_raw_fd())
+        .map_err(|source| VmError::Ioctl { call: "F_DUPFD_CLOEXEC", source })
+}
+
+/// What KVM supports, less AMX and protection keys, whose state the guest does not get.
+fn guest_cpuid(kvm: &Kvm) -> Result<CpuId, VmError> {
+    const FEATURES: u32 = 7;
+    const AMX: u32 = 1 << 22 | 1 << 24 | 1 << 25;
+    const PKU: u32 = 1 << 3 | 1 << 4;
+    const XSTATE: u32 = 0xd;
+    let mut cpuid =
+        kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).map_err(VmError::ioctl("KVM_GET_SUPPORTED_CPUID"))?;
+    let xcr0 = host_xcr0();
+    for entry in cpuid.as_mut_slice() {
+        match (entry.function, entry.index) {
+            (FEATURES, 0) => {
+                entry.edx &= !AMX;
+                entry.ecx &= !PKU;
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "the low half")]
+            (XSTATE, 0) => entry.eax &= xcr0 as u32,
+            (XSTATE, 2..) if xcr0 >> entry.index.min(63) & 1 == 0 => {
+                (entry.eax, entry.ebx, entry.ecx, entry.edx) = (0, 0, 0, 0);
+            }
+            _ => {}
+        }
+    }
+    Ok(cpuid)
+}
+
+/// MAXPHYADDR, CPUID leaf 0x8000_0008.
+fn physical_address_bits(cpuid: &CpuId) -> u32 {
+    let bits = leaf(cpuid, 0x8000_0008).map_or(36, |entry| entry.eax & 0xff);
+    bits.clamp(36, 52)
+}
+
+fn leaf(cpuid: &CpuId, function: u32) -> Option<&kvm_bindings::kvm_cpuid_entry2> {
+    cpuid.as_slice().iter().find(|entry| entry.function == function && entry.index == 0)
+}
+
+/// PAE, OSFXSR, OSXMMEXCPT always; the rest where the *CPU* has it, for KVM's table may omit what runs.
+fn cr4_for(cpuid: &CpuId) -> u64 {
+    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    const ALWAYS: u64 = 1 << 5 | 1 << 9 | 1 << 10;
+    const FSGSBASE: u64 = 1 << 16;
+    const OSXSAVE: u64 = 1 << 18;
+    const SMEP: u64 = 1 << 20;
+    let mut cr4 = ALWAYS;
+    if __cpuid(1).ecx & 1 << 27 != 0 {
+        cr4 |= OSXSAVE;
+    }
+    if __cpuid_count(7, 0).ebx & 1 != 0 {
+        cr4 |= FSGSBASE;
+    }
+    if leaf(cpuid, 7).is_some_and(|entry| entry.ebx & 1 << 7 != 0) {
+        cr4 |= SMEP;
+    }
+    cr4
+}
+
+/// The guest's TSC is the host's. A KVM without the attribute gives no vDSO, so failure is no error here.
+fn zero_tsc_offset(fd: &kvm_ioctls::VcpuFd) {
+    // kvm-ioctls has KVM_SET_DEVICE_ATTR of vCPUs for other architectures only.
+    const KVM_SET_DEVICE_ATTR: libc::c_ulong = 0x4018_aee1;
+    let zero = 0u64;
+    let attr = kvm_bindings::kvm_device_attr {
+        group: kvm_bindings::KVM_VCPU_TSC_CTRL,
+        attr: u64::from(kvm_bindings::KVM_VCPU_TSC_OFFSET),
+        addr: (&raw const zero).addr() as u64,
+        flags: 0,
+    };
+    // SAFETY: the kernel reads `attr` and, through it, `zero`; both outlive the call.
+    let _ = unsafe { libc::ioctl(fd.as_raw_fd(), KVM_SET_DEVICE_ATTR, &raw const attr) };
+}
+
+fn set_xcr0(vcpu: &mut Vcpu, wanted: u64) -> Result<(), VmError> {
+    const ATTEMPTS: [u64; 3] = [u64::MAX, 0b111, XCR0_LEGACY];
+    let mut last = Ok(());
+    for mask in ATTEMPTS {
+        let mut xcrs = kvm_xcrs { nr_xcrs: 1, ..Default::default() };
+        xcrs.xcrs[0] = kvm_xcr { xcr: 0, value: wanted & mask, ..Default::default() };
+        last = vcpu.fd().set_xcrs(&xcrs).map_err(VmError::ioctl("KVM_SET_XCRS"));
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
+}

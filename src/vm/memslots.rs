@@ -1,0 +1,120 @@
+//! Memslots: which host memory stands behind which guest-physical addresses.
+//!
+//! The arena is dealt out in chunks, in the order in which they are first used, so that reservations of terabytes
+//! take neither guest-physical addresses nor kernel memory until they are touched.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use kvm_bindings::kvm_userspace_memory_region;
+use zerocopy::FromZeros;
+
+use super::VmError;
+use super::layout::{ARENA_GPA, SYSTEM_STEP};
+use super::machine::VmHandle;
+use super::system::SystemMemory;
+
+/// Bytes of a chunk. Under shadow paging a memslot costs 8 bytes of kernel memory a page as soon as it is made.
+pub const CHUNK_LEN: u64 = 16 << 20;
+
+/// A memslot as KVM knows it.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    gpa: u64,
+    hva: u64,
+    len: u64,
+}
+
+/// The memslots of one VM.
+#[derive(Debug)]
+pub struct Memslots {
+    arena: u64,
+    /// For each chunk of the arena its number in guest-physical order plus one, or 0 while it has no memslot.
+    /// Read without the lock by the fault path; written under it, after KVM has the slot.
+    chunks: Box<[AtomicU32]>,
+    state: Mutex<State>,
+    max_slots: usize,
+    max_gpa: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// In the order of KVM's slot numbers.
+    slots: Vec<Slot>,
+    system_steps: u64,
+    arena_chunks: u32,
+}
+
+impl Memslots {
+    /// For an arena of `len` bytes at `arena` (HVA, both multiples of [`CHUNK_LEN`]), at most `max_slots` slots and
+    /// GPAs below `max_gpa`.
+    pub fn new(arena: u64, len: u64, max_slots: usize, max_gpa: u64) -> Result<Self, VmError> {
+        let chunks = usize::try_from(len / CHUNK_LEN).unwrap_or(usize::MAX);
+        // Zeroed by the kernel: only the pages of chunks in use ever exist.
+        let chunks = <[AtomicU32]>::new_box_zeroed_with_elems(chunks).map_err(|_| VmError::Full("chunks"))?;
+        Ok(Self { arena, chunks, state: Mutex::default(), max_slots, max_gpa })
+    }
+
+    /// GPA of the arena byte at `hva`; gives its chunk a memslot if it has none.
+    pub fn back(&self, vm: &VmHandle, hva: u64) -> Result<u64, VmError> {
+        let offset = hva - self.arena;
+        let chunk = usize::try_from(offset / CHUNK_LEN).unwrap_or(usize::MAX);
+        let Some(number) = self.chunks.get(chunk) else { return Err(VmError::Full("arena chunks")) };
+        let number = match number.load(Ordering::Acquire) {
+            0 => self.add_chunk(vm, chunk)?,
+            number => number - 1,
+        };
+        Ok(ARENA_GPA + u64::from(number) * CHUNK_LEN + offset % CHUNK_LEN)
+    }
+
+    /// Gives memslots to the system memory handed out so far.
+    pub fn back_system(&self, vm: &VmHandle, system: &SystemMemory) -> Result<(), VmError> {
+        let mut state = self.lock();
+        while state.system_steps < system.nr_steps() {
+            let gpa = state.system_steps * SYSTEM_STEP as u64;
+            self.add(&mut state, vm, Slot { gpa, hva: system.host_addr() + gpa, len: SYSTEM_STEP as u64 })?;
+            state.system_steps += 1;
+        }
+        Ok(())
+    }
+
+    /// Number of memslots in use.
+    pub fn nr_slots(&self) -> usize {
+        self.lock().slots.len()
+    }
+
+    fn add_chunk(&self, vm: &VmHandle, chunk: usize) -> Result<u32, VmError> {
+        let mut state = self.lock();
+        // Another vCPU may have come first.
+        let seen = self.chunks[chunk].load(Ordering::Acquire);
+        if seen != 0 {
+            return Ok(seen - 1);
+        }
+        let number = state.arena_chunks;
+        let gpa = ARENA_GPA + u64::from(number) * CHUNK_LEN;
+        self.add(&mut state, vm, Slot { gpa, hva: self.arena + chunk as u64 * CHUNK_LEN, len: CHUNK_LEN })?;
+        state.arena_chunks += 1;
+        self.chunks[chunk].store(number + 1, Ordering::Release);
+        Ok(number)
+    }
+
+    fn add(&self, state: &mut State, vm: &VmHandle, slot: Slot) -> Result<(), VmError> {
+        if state.slots.len() >= self.max_slots || slot.gpa + slot.len > self.max_gpa {
+            return Err(VmError::Full("guest memory"));
+        }
+        vm.set_memory_region(kvm_userspace_memory_region {
+            slot: u32::try_from(state.slots.len()).unwrap_or(u32::MAX),
+            flags: 0,
+            guest_phys_addr: slot.gpa,
+            memory_size: slot.len,
+            userspace_addr: slot.hva,
+        })?;
+        state.slots.push(slot);
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // A panic while the lock was held would have ended the run.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

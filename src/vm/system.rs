@@ -1,0 +1,74 @@
+//! System memory: the pages of the VM that are the runner's own.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use vm_memory::{Bytes, GuestAddress, GuestRegionMmap, MemoryRegionAddress, MmapRegion, VolatileMemory};
+
+use super::VmError;
+use super::layout::{SYSTEM_LEN, SYSTEM_STEP};
+use crate::abi::PAGE_SIZE;
+use crate::x86::paging::TableMemory;
+
+/// Pages from GPA 0 up, handed out one by one and never taken back.
+#[derive(Debug)]
+pub struct SystemMemory {
+    region: GuestRegionMmap,
+    /// GPA of the next free page. Page 0 stays unused, so that a GPA of 0 is always a mistake.
+    next: AtomicU64,
+}
+
+impl SystemMemory {
+    /// Reserves address space for all of it; pages cost memory when they are first written.
+    pub fn new() -> Result<Self, VmError> {
+        let reserve = |source| VmError::Reserve { what: "the VM's own pages", len: SYSTEM_LEN, source };
+        let mapping = MmapRegion::build(
+            None,
+            SYSTEM_LEN,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+        )
+        .map_err(|error| reserve(std::io::Error::other(error)))?;
+        let region = GuestRegionMmap::new(mapping, GuestAddress(0)).ok_or(VmError::Full("system memory"))?;
+        Ok(Self { region, next: AtomicU64::new(PAGE_SIZE) })
+    }
+
+    /// The host address of GPA 0.
+    pub fn host_addr(&self) -> u64 {
+        self.region.as_ptr().addr() as u64
+    }
+
+    /// A zeroed page (GPA), or `None` when all are taken.
+    pub fn allocate_page(&self) -> Option<u64> {
+        let page = self.next.fetch_add(PAGE_SIZE, Ordering::Relaxed);
+        (page + PAGE_SIZE <= SYSTEM_LEN as u64).then_some(page)
+    }
+
+    /// Number of [`SYSTEM_STEP`]s that hold pages handed out so far.
+    pub fn nr_steps(&self) -> u64 {
+        self.next.load(Ordering::Relaxed).min(SYSTEM_LEN as u64).div_ceil(SYSTEM_STEP as u64)
+    }
+
+    /// Copies `bytes` to `gpa`, which the caller has from [`allocate_page`](Self::allocate_page).
+    pub fn write(&self, gpa: u64, bytes: &[u8]) {
+        let written = self.region.write_slice(bytes, MemoryRegionAddress(gpa));
+        debug_assert!(written.is_ok(), "{gpa:#x} is not system memory");
+    }
+
+    /// The 8 bytes at `gpa`, a multiple of 8 within a page handed out.
+    pub fn word(&self, gpa: u64) -> &AtomicU64 {
+        match usize::try_from(gpa).map(|offset| self.region.get_atomic_ref(offset)) {
+            Ok(Ok(word)) => word,
+            _ => unreachable!("{gpa:#x} is not system memory"),
+        }
+    }
+}
+
+impl TableMemory for SystemMemory {
+    fn entry(&self, table: u64, index: usize) -> &AtomicU64 {
+        self.word(table + 8 * index as u64)
+    }
+
+    fn allocate(&self) -> Option<u64> {
+        self.allocate_page()
+    }
+}

@@ -1,0 +1,473 @@
+//! A vCPU: user registers in, a [`Trap`] out.
+//!
+//! Whatever ring an exit comes from, [`Vcpu::regs`] afterwards holds the *user's* complete state, and whatever is
+//! changed there is what the user finds when [`Vcpu::run`] goes on. How the state gets back differs:
+//!
+//! | left from | landing | goes back by |
+//! |---|---|---|
+//! | CPL 3 (kick, bus error) | both | registers as they are |
+//! | system call stub | ring 0 | `sysretq` if rcx and r11 allow, else the `iret` stub |
+//! | exception stub | ring 0 | the `iret` stub |
+//! | exception stub, also for system calls | ring 3 | cs and ss written from the host |
+
+#![expect(unsafe_code, reason = "a pointer to immediate_exit for the kick handler")]
+
+use std::sync::atomic::Ordering;
+
+use kvm_bindings::{Msrs, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs};
+use kvm_ioctls::{SyncReg, VcpuExit, VcpuFd};
+
+use super::kick::Attachment;
+use super::layout::{KERNEL_BASE, LANDING};
+use super::stubs::{self, StubAddrs};
+use super::system::SystemMemory;
+use super::{BadExit, Trap, VmError};
+use crate::abi::PAGE_SIZE;
+use crate::x86::descriptor::{GDT_LIMIT, TSS, TSS_LIMIT, USER_CS, USER_DS};
+use crate::x86::{PageFaultCode, RFlags, UserRegs, Vector};
+
+/// Where `syscall` arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landing {
+    /// At LSTAR in ring 0, as the manuals say.
+    Ring0,
+    /// At LSTAR, but still at CPL 3: seen on a software KVM.
+    Ring3,
+}
+
+/// The page that each vCPU has in system memory.
+pub(super) mod page {
+    /// Offset of the GDT.
+    pub(crate) const GDT: u64 = 0;
+    /// Offset of the TSS.
+    pub(crate) const TSS: u64 = 0x100;
+    /// One past the stack, which grows down towards the TSS.
+    pub(crate) const STACK_END: u64 = 0x1000;
+    /// Bytes of an iret frame.
+    pub(crate) const FRAME: u64 = 40;
+}
+
+/// What of the machine a vCPU needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct VcpuSetup {
+    pub stubs: StubAddrs,
+    pub idt: u64,
+    pub root: u64,
+    pub cr4: u64,
+    pub page: u64,
+}
+
+/// How the state in `regs` is to be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resume {
+    /// The vCPU is at CPL 3.
+    User,
+    /// The vCPU is behind the `out` of the system call stub.
+    Syscall,
+    /// The vCPU is in an exception stub.
+    Exception,
+    /// Nothing ran since the state was loaded.
+    Loaded,
+}
+
+/// A vCPU and the user state in it. Driven by one host thread at a time.
+#[derive(Debug)]
+pub struct Vcpu {
+    // Dropped before the fd that owns the page it points into.
+    attachment: Option<Attachment>,
+    fd: VcpuFd,
+    setup: VcpuSetup,
+    landing: Landing,
+    regs: UserRegs,
+    resume: Resume,
+    /// Every exit of KVM_RUN, the internal retries too.
+    nr_exits: u64,
+}
+
+impl Vcpu {
+    pub(super) fn new(fd: VcpuFd, setup: VcpuSetup) -> Result<Self, VmError> {
+        let mut vcpu = Self {
+            attachment: None,
+            fd,
+            setup,
+            landing: Landing::Ring0,
+            regs: UserRegs::default(),
+            resume: Resume::User,
+            nr_exits: 0,
+        };
+        vcpu.load_special_registers()?;
+        vcpu.fd.set_sync_valid_reg(SyncReg::Register);
+        Ok(vcpu)
+    }
+
+    /// The user's registers.
+    pub fn regs(&self) -> &UserRegs {
+        &self.regs
+    }
+
+    /// The user's registers, to be changed.
+    pub fn regs_mut(&mut self) -> &mut UserRegs {
+        &mut self.regs
+    }
+
+    /// Number of exits so far.
+    pub fn nr_exits(&self) -> u64 {
+        self.nr_exits
+    }
+
+    /// The landing that this vCPU was told of.
+    pub fn landing(&self) -> Landing {
+        self.landing
+    }
+
+    /// Kicks of the calling thread reach this vCPU from now on.
+    pub fn attach(&mut self) {
+        let flag = &raw mut self.fd.get_kvm_run().immediate_exit;
+        // SAFETY: the page belongs to `fd`, which is dropped after the attachment.
+        self.attachment = Some(unsafe { Attachment::new(flag) });
+    }
+
+    /// Tells the vCPU where `syscall` lands, which decides how it reads and loads state.
+    pub(super) fn set_landing(&mut self, landing: Landing) -> Result<(), VmError> {
+        self.landing = landing;
+        match landing {
+            Landing::Ring0 => self.set_lstar(self.setup.stubs.syscall),
+            Landing::Ring3 => {
+                self.fd.set_sync_valid_reg(SyncReg::SystemRegister);
+                self.set_lstar(LANDING)
+            }
+        }
+    }
+
+    /// Runs user code until something needs the runner.
+    pub fn run(&mut self, system: &SystemMemory) -> Result<Trap, VmError> {
+        loop {
+            if let Some(trap) = self.load(system) {
+                return Ok(trap);
+            }
+            self.nr_exits += 1;
+            let exit = match self.fd.run() {
+                Ok(VcpuExit::IoOut(port, _)) => Exit::Port(port),
+                Ok(VcpuExit::MemoryFault { .. }) => Exit::NoPage,
+                Ok(VcpuExit::Intr) => Exit::Kicked,
+                Ok(other) => Exit::Other(detail_of(&other)),
+                Err(error) => match error.errno() {
+                    libc::EINTR => Exit::Kicked,
+                    libc::EAGAIN => continue,
+                    libc::EFAULT | libc::EHWPOISON => Exit::NoPage,
+                    _ => return Err(VmError::ioctl("KVM_RUN")(error)),
+                },
+            };
+            self.fd.set_kvm_immediate_exit(0);
+            let trap = match exit {
+                Exit::Port(port) => self.on_port(port, system),
+                Exit::Kicked => match self.on_kick() {
+                    Some(trap) => trap,
+                    None => continue,
+                },
+                Exit::NoPage => self.on_no_page(),
+                Exit::Other(detail) => self.bad(detail),
+            };
+            return Ok(trap);
+        }
+    }
+
+    fn on_port(&mut self, port: u16, system: &SystemMemory) -> Trap {
+        match port {
+            stubs::PORT_SYSCALL => self.on_syscall_stub(),
+            stubs::PORT_PAGE_FAULT => match self.read_frame(system, 2) {
+                Some([cr2, code, ..]) => self.on_page_fault(cr2, code),
+                None => self.bad(port.into()),
+            },
+            stubs::PORT_REFUSED => {
+                self.on_syscall_stub();
+                Trap::Exception { vector: Vector::GP, code: 0 }
+            }
+            _ => match stubs::vector_of_port(port) {
+                Some(vector) => self.on_exception(vector, system),
+                None => self.bad(port.into()),
+            },
+        }
+    }
+
+    fn on_syscall_stub(&mut self) -> Trap {
+        self.regs = user_regs(&self.fd.sync_regs_mut().regs);
+        self.enter_syscall();
+        self.resume = Resume::Syscall;
+        Trap::Syscall
+    }
+
+    /// `syscall` has put the way back into rcx and r11.
+    fn enter_syscall(&mut self) {
+        self.regs.rip = self.regs.rcx;
+        self.regs.rflags = RFlags::sanitised(self.regs.r11);
+    }
+
+    fn on_exception(&mut self, vector: Vector, system: &SystemMemory) -> Trap {
+        let words = usize::from(vector.has_error_code());
+        let Some(head) = self.read_frame(system, words) else { return self.bad(vector.0.into()) };
+        let code = if words == 1 { head[0] } else { 0 };
+        if vector != Vector::PF {
+            return Trap::Exception { vector, code };
+        }
+        let cr2 = self.cr2();
+        self.on_page_fault(cr2, code)
+    }
+
+    fn on_page_fault(&mut self, addr: u64, code: u64) -> Trap {
+        if self.landing == Landing::Ring3 && addr == LANDING && self.regs.rip == LANDING {
+            self.enter_syscall();
+            return Trap::Syscall;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the error code has 32 bits")]
+        Trap::PageFault { addr, code: PageFaultCode::from_bits_truncate(code as u32) }
+    }
+
+    fn on_kick(&mut self) -> Option<Trap> {
+        let rip = self.fd.sync_regs_mut().regs.rip;
+        if self.resume == Resume::Loaded && self.setup.stubs.contains(rip) {
+            if rip == self.setup.stubs.iret || rip == self.setup.stubs.sysret {
+                // Nothing of the user's ran: what was loaded is still what there is.
+                return Some(Trap::Kicked);
+            }
+            // On the way out already: the trap comes first.
+            return None;
+        }
+        self.regs = user_regs(&self.fd.sync_regs_mut().regs);
+        self.resume = Resume::User;
+        Some(Trap::Kicked)
+    }
+
+    fn on_no_page(&mut self) -> Trap {
+        let regs = self.fd.sync_regs_mut().regs;
+        if self.setup.stubs.contains(regs.rip) {
+            return self.bad(libc::EFAULT.unsigned_abs().into());
+        }
+        self.regs = user_regs(&regs);
+        self.resume = Resume::User;
+        Trap::BusError
+    }
+
+    fn bad(&mut self, detail: u64) -> Trap {
+        let run = self.fd.get_kvm_run();
+        let reason = run.exit_reason;
+        let rip = self.fd.sync_regs_mut().regs.rip;
+        Trap::Bad(BadExit { reason, detail, rip })
+    }
+
+    /// Takes the user's state from the stack of an exception stub, which holds `words` words (at most 2) below the
+    /// frame that the CPU pushes; those are returned. `None` if the exception came from ring 0.
+    fn read_frame(&mut self, system: &SystemMemory, words: usize) -> Option<[u64; 2]> {
+        let mut regs = user_regs(&self.fd.sync_regs_mut().regs);
+        let head_len = 8 * words as u64;
+        let stack = KERNEL_BASE + self.setup.page + page::STACK_END;
+        if regs.rsp.checked_add(head_len + page::FRAME) != Some(stack) {
+            return None;
+        }
+        let at = |offset: u64| system.word(regs.rsp - KERNEL_BASE + offset).load(Ordering::Relaxed);
+        let head = [at(0), at(8)];
+        let (rip, cs, rflags, rsp) = (at(head_len), at(head_len + 8), at(head_len + 16), at(head_len + 24));
+        if cs & 3 != 3 {
+            return None;
+        }
+        (regs.rip, regs.rflags, regs.rsp) = (rip, rflags, rsp);
+        self.regs = regs;
+        self.resume = Resume::Exception;
+        Some(head)
+    }
+
+    fn cr2(&mut self) -> u64 {
+        match self.landing {
+            Landing::Ring3 => self.fd.sync_regs_mut().sregs.cr2,
+            Landing::Ring0 => self.fd.get_sregs().map_or(0, |sregs| sregs.cr2),
+        }
+    }
+
+    /// Puts `regs` where the next KVM_RUN finds them. A trap comes back at once if the CPU could not run them.
+    fn load(&mut self, system: &SystemMemory) -> Option<Trap> {
+        if self.resume == Resume::Loaded {
+            return None;
+        }
+        if self.regs.rip >= 1 << 47 {
+            return Some(Trap::Exception { vector: Vector::GP, code: 0 });
+        }
+        self.regs.rflags = RFlags::sanitised(self.regs.rflags);
+        let mut regs = kvm_regs_of(&self.regs);
+        match (self.resume, self.landing) {
+            (Resume::User, _) | (Resume::Loaded, _) => {}
+            (_, Landing::Ring3) => self.leave_ring_0(),
+            (Resume::Syscall, Landing::Ring0) if self.regs.rcx == self.regs.rip && self.r11_is_rflags() => {
+                regs.rip = self.setup.stubs.sysret;
+            }
+            (Resume::Syscall | Resume::Exception, Landing::Ring0) => {
+                regs.rip = self.setup.stubs.iret;
+                regs.rsp = self.write_frame(system);
+                regs.rflags = RFlags::FIXED.bits();
+            }
+        }
+        self.fd.sync_regs_mut().regs = regs;
+        self.fd.set_sync_dirty_reg(SyncReg::Register);
+        self.resume = Resume::Loaded;
+        None
+    }
+
+    /// `sysretq` leaves r11 with what goes into rflags.
+    fn r11_is_rflags(&self) -> bool {
+        RFlags::sanitised(self.regs.r11) == self.regs.rflags
+    }
+
+    fn leave_ring_0(&mut self) {
+        let sregs = &mut self.fd.sync_regs_mut().sregs;
+        sregs.cs = user_code();
+        sregs.ss = user_data();
+        self.fd.set_sync_dirty_reg(SyncReg::SystemRegister);
+    }
+
+    /// An iret frame at the end of the vCPU's stack; returns its address (GVA).
+    fn write_frame(&self, system: &SystemMemory) -> u64 {
+        let frame = self.setup.page + page::STACK_END - page::FRAME;
+        let regs = &self.regs;
+        let words = [regs.rip, USER_CS.into(), regs.rflags, regs.rsp, USER_DS.into()];
+        for (word, offset) in words.into_iter().zip((0..).step_by(8)) {
+            system.word(frame + offset).store(word, Ordering::Relaxed);
+        }
+        KERNEL_BASE + frame
+    }
+
+    /// Bases of FS and GS.
+    pub fn segment_bases(&mut self) -> Result<(u64, u64), VmError> {
+        let sregs = self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
+        Ok((sregs.fs.base, sregs.gs.base))
+    }
+
+    /// Sets the bases of FS and GS, which must be user addresses.
+    pub fn set_segment_bases(&mut self, fs: u64, gs: u64) -> Result<(), VmError> {
+        const MSR_FS_BASE: u32 = 0xc000_0100;
+        const MSR_GS_BASE: u32 = 0xc000_0101;
+        // The synchronised copy would otherwise be written back over it.
+        let sregs = &mut self.fd.sync_regs_mut().sregs;
+        (sregs.fs.base, sregs.gs.base) = (fs, gs);
+        self.set_msrs(&[(MSR_FS_BASE, fs), (MSR_GS_BASE, gs)])
+    }
+
+    fn set_lstar(&mut self, lstar: u64) -> Result<(), VmError> {
+        const MSR_LSTAR: u32 = 0xc000_0082;
+        self.set_msrs(&[(MSR_LSTAR, lstar)])
+    }
+
+    pub(super) fn set_msrs(&mut self, values: &[(u32, u64)]) -> Result<(), VmError> {
+        let entries: Vec<kvm_msr_entry> =
+            values.iter().map(|&(index, data)| kvm_msr_entry { index, data, ..Default::default() }).collect();
+        let msrs = Msrs::from_entries(&entries).map_err(|_| VmError::Full("model-specific registers"))?;
+        let written = self.fd.set_msrs(&msrs).map_err(VmError::ioctl("KVM_SET_MSRS"))?;
+        if written == entries.len() { Ok(()) } else { Err(VmError::Capability("a model-specific register it needs")) }
+    }
+
+    /// Everything that a kernel would set up at boot.
+    fn load_special_registers(&mut self) -> Result<(), VmError> {
+        const CR0: u64 = 0x8005_0033; // PG AM WP NE ET MP PE
+        const EFER: u64 = 0xd01; // NXE LMA LME SCE
+        let mut sregs = self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
+        sregs.cs = user_code();
+        sregs.ss = user_data();
+        (sregs.ds, sregs.es, sregs.fs, sregs.gs) = (null_data(), null_data(), null_data(), null_data());
+        let page = KERNEL_BASE + self.setup.page;
+        sregs.gdt.base = page + page::GDT;
+        sregs.gdt.limit = GDT_LIMIT;
+        sregs.idt.base = self.setup.idt;
+        sregs.idt.limit = 32 * 16 - 1;
+        sregs.tr = task_state(page + page::TSS);
+        sregs.ldt = kvm_segment { unusable: 1, ..Default::default() };
+        (sregs.cr0, sregs.cr3, sregs.cr4, sregs.efer) = (CR0, self.setup.root, self.setup.cr4, EFER);
+        self.fd.set_sregs(&sregs).map_err(VmError::ioctl("KVM_SET_SREGS"))?;
+        self.fd.sync_regs_mut().sregs = sregs;
+        self.load_syscall_msrs()
+    }
+
+    fn load_syscall_msrs(&mut self) -> Result<(), VmError> {
+        use crate::x86::descriptor::{KERNEL_CS, SYSRET_BASE};
+        const MSR_STAR: u32 = 0xc000_0081;
+        const MSR_CSTAR: u32 = 0xc000_0083;
+        const MSR_SFMASK: u32 = 0xc000_0084;
+        let star = u64::from(SYSRET_BASE) << 48 | u64::from(KERNEL_CS) << 32;
+        self.set_msrs(&[
+            (MSR_STAR, star),
+            (MSR_CSTAR, self.setup.stubs.refuse),
+            (MSR_SFMASK, RFlags::SYSCALL_MASK.bits()),
+        ])?;
+        self.set_lstar(self.setup.stubs.syscall)
+    }
+
+    /// KVM's own view, for the probe.
+    pub(super) fn fd(&mut self) -> &mut VcpuFd {
+        &mut self.fd
+    }
+
+    /// Starts over at `rip` in user mode, whatever the vCPU was doing.
+    pub(super) fn restart(&mut self, regs: UserRegs) -> Result<(), VmError> {
+        let mut sregs: kvm_sregs = self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
+        sregs.cs = user_code();
+        sregs.ss = user_data();
+        self.fd.set_sregs(&sregs).map_err(VmError::ioctl("KVM_SET_SREGS"))?;
+        self.fd.sync_regs_mut().sregs = sregs;
+        self.regs = regs;
+        self.resume = Resume::User;
+        Ok(())
+    }
+
+    /// The stack and tables of this vCPU (GPA of a page).
+    pub fn page(&self) -> u64 {
+        self.setup.page & !(PAGE_SIZE - 1)
+    }
+}
+
+/// An exit of KVM_RUN, free of borrows.
+enum Exit {
+    Port(u16),
+    Kicked,
+    NoPage,
+    Other(u64),
+}
+
+/// The one number that says most about an unexpected exit.
+fn detail_of(exit: &VcpuExit<'_>) -> u64 {
+    match exit {
+        VcpuExit::MmioRead(addr, _) | VcpuExit::MmioWrite(addr, _) => *addr,
+        VcpuExit::FailEntry(reason, _) => *reason,
+        VcpuExit::IoIn(port, _) => (*port).into(),
+        _ => 0,
+    }
+}
+
+fn user_code() -> kvm_segment {
+    kvm_segment { selector: USER_CS, type_: 11, l: 1, ..flat(3) }
+}
+
+fn user_data() -> kvm_segment {
+    kvm_segment { selector: USER_DS, type_: 3, db: 1, ..flat(3) }
+}
+
+/// A usable segment behind a null selector, as Linux programs find in ds, es, fs and gs.
+fn null_data() -> kvm_segment {
+    kvm_segment { selector: 0, type_: 3, db: 1, ..flat(3) }
+}
+
+fn flat(dpl: u8) -> kvm_segment {
+    kvm_segment { limit: u32::MAX, present: 1, dpl, s: 1, g: 1, ..Default::default() }
+}
+
+fn task_state(base: u64) -> kvm_segment {
+    kvm_segment { selector: TSS, base, limit: TSS_LIMIT.into(), type_: 11, present: 1, ..Default::default() }
+}
+
+macro_rules! same_fields {
+    ($from:expr, $to:ident { $($field:ident)* }) => { $to { $($field: $from.$field),* } };
+}
+
+fn user_regs(regs: &kvm_regs) -> UserRegs {
+    same_fields!(regs, UserRegs { rax rbx rcx rdx rsi rdi rsp rbp r8 r9 r10 r11 r12 r13 r14 r15 rip rflags })
+}
+
+fn kvm_regs_of(regs: &UserRegs) -> kvm_regs {
+    same_fields!(regs, kvm_regs { rax rbx rcx rdx rsi rdi rsp rbp r8 r9 r10 r11 r12 r13 r14 r15 rip rflags })
+}

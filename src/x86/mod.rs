@@ -1,0 +1,10 @@
+//! Facts of the x86-64 CPU that need no KVM: registers, descriptors, page tables, extended state.
+
+pub mod descriptor;
+pub mod exception;
+pub mod paging;
+pub mod regs;
+pub mod xstate;
+
+pub use exception::{PageFaultCode, Vector};
+pub use regs::{RFlags, UserRegs};

@@ -1,0 +1,7 @@
+// hlt needs privilege: SIGSEGV. Intel SDM volume 2, HLT.
+#include "cpu/cpu.h"
+
+int main(void) {
+    check_no_privilege();
+    CHECK_DEATH(SIGSEGV, __asm__ volatile("hlt"));
+}

@@ -1,0 +1,7 @@
+// invlpg needs privilege: SIGSEGV. Intel SDM volume 2, INVLPG.
+#include "cpu/cpu.h"
+
+int main(void) {
+    check_no_privilege();
+    CHECK_DEATH(SIGSEGV, __asm__ volatile("invlpg (%0)" : : "r"(main)));
+}

@@ -1,0 +1,7 @@
+// sti needs privilege: SIGSEGV. Intel SDM volume 2, STI.
+#include "cpu/cpu.h"
+
+int main(void) {
+    check_no_privilege();
+    CHECK_DEATH(SIGSEGV, __asm__ volatile("sti"));
+}

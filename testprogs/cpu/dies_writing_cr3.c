@@ -1,0 +1,7 @@
+// The page table base needs privilege: SIGSEGV. Intel SDM volume 2, MOV.
+#include "cpu/cpu.h"
+
+int main(void) {
+    check_no_privilege();
+    CHECK_DEATH(SIGSEGV, __asm__ volatile("mov %0, %%cr3" : : "r"(0ul)));
+}

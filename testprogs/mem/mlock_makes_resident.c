@@ -1,0 +1,50 @@
+// Locked memory is resident and cannot be dropped; locking needs a mapping. mlock(2).
+#include "mem/mem.h"
+
+#ifndef MLOCK_ONFAULT
+#define MLOCK_ONFAULT 1
+#endif
+
+static int resident(char *start, size_t pages) {
+    unsigned char vector[64];
+    int count = mincore(start, pages * PAGE, vector) == 0 ? 0 : -1;
+    for (size_t i = 0; count >= 0 && i < pages; i++)
+        count += vector[i] & 1;
+    return count;
+}
+
+int main(void) {
+    char *p = map_pages(4, PROT_READ | PROT_WRITE);
+    madvise(p, 4 * PAGE, MADV_NOHUGEPAGE); // EINVAL where there are none
+    CHECK_EQ(resident(p, 4), 0);
+    CHECK_OK(mlock(p + 1, PAGE));
+    CHECK_EQ(resident(p, 4), 2);
+    CHECK_ERR(madvise(p, PAGE, MADV_DONTNEED), EINVAL);
+    CHECK_OK(munlock(p, 2 * PAGE));
+    CHECK_OK(madvise(p, PAGE, MADV_DONTNEED));
+    CHECK_EQ(resident(p, 4), 1);
+
+    CHECK_OK(syscall(SYS_mlock2, p + 2 * PAGE, 2 * PAGE, MLOCK_ONFAULT));
+    CHECK_EQ(resident(p, 4), 1);
+    p[2 * PAGE] = 'l';
+    CHECK_EQ(resident(p, 4), 2);
+    CHECK_ERR(syscall(SYS_mlock2, p, PAGE, 2), EINVAL);
+
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED;
+    char *q = CHECK_OK(mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, flags, -1, 0));
+    CHECK_EQ(resident(q, 4), 4);
+    CHECK_OK(munlockall());
+    CHECK_OK(madvise(q, 4 * PAGE, MADV_DONTNEED));
+    CHECK_OK(mlock(p, 0));
+    CHECK_OK(mlockall(MCL_FUTURE));
+    CHECK_EQ(resident(map_pages(4, PROT_READ | PROT_WRITE), 4), 4);
+    CHECK_OK(munlockall());
+
+    CHECK_OK(munmap(p + PAGE, PAGE));
+    CHECK_ERR(mlock(p, 3 * PAGE), ENOMEM);
+    CHECK_ERR(munlock(p + PAGE, PAGE), ENOMEM);
+    CHECK_ERR(mlockall(0), EINVAL);
+    CHECK_ERR(mlockall(64), EINVAL);
+    CHECK_ERR(mlockall(MCL_ONFAULT), EINVAL);
+    return CHECK_DONE();
+}
