@@ -28,7 +28,7 @@ Exit status: the program's own; 125 if kvm-se failed, 126 if the program cannot 
 /// Runs an unmodified Linux x86-64 program as the only thing inside a KVM virtual machine.
 #[derive(Debug, Parser)]
 #[command(name = "kvm-se", version, about, after_help = EXAMPLES, override_usage = "kvm-se [OPTIONS] [--] PROG [ARGS]...\n       kvm-se doctor")]
-pub struct Options {
+pub(crate) struct Options {
     /// Add or change a variable of the program's environment
     #[arg(long = "env", value_name = "NAME=VALUE")]
     env: Vec<OsString>,
@@ -66,7 +66,7 @@ pub struct Options {
 
 /// What the command line asks for.
 #[derive(Debug)]
-pub enum Request {
+pub(crate) enum Request {
     /// Run a program.
     Run(Box<Run>),
     /// `kvm-se doctor`
@@ -77,15 +77,15 @@ pub enum Request {
 
 /// A run that is to be made.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// For the library.
-    pub config: Config,
+    pub(crate) config: Config,
     /// Report what was missing at the end.
-    pub missing: bool,
+    pub(crate) missing: bool,
 }
 
 /// Reads the command line. Ends the process for `--help` and mistakes.
-pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Error> {
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Error> {
     let args: Vec<OsString> = args.into_iter().collect();
     // Only as the very first word: `kvm-se -- doctor` and `kvm-se ./doctor` are programs.
     if args.get(1).is_some_and(|word| word == "doctor") && args.len() == 2 {

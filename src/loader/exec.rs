@@ -191,7 +191,7 @@ fn auxv(plan: &ElfPlan, bias: LoadBias, base: u64) -> Vec<AuxEntry> {
     let host = |key: AuxKey| crate::sys::auxval(key as u64);
     vec![
         (AuxKey::Minsigstksz, host(AuxKey::Minsigstksz)),
-        (AuxKey::Hwcap, host(AuxKey::Hwcap)),
+        (AuxKey::Hwcap, u64::from(std::arch::x86_64::__cpuid(1).edx)),
         (AuxKey::Pagesz, PAGE_SIZE),
         (AuxKey::Clktck, host(AuxKey::Clktck)),
         (AuxKey::Phdr, plan.phdr(bias).raw()),
