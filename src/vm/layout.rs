@@ -8,10 +8,7 @@
 //! | GVA | what |
 //! |---|---|
 //! | 0 to 0x7fff_ffff_f000 | the guest's |
-//! | 0x7fff_ffff_f000 | landing page of a ring-3 landing; nothing is mapped there |
 //! | 0xffff_ffff_8000_0000 | system memory pages that ring 0 needs, supervisor only |
-
-use crate::abi::TASK_SIZE;
 
 /// Most bytes of system memory; room for half a million tables.
 pub const SYSTEM_LEN: usize = 2 << 30;
@@ -21,8 +18,6 @@ pub const SYSTEM_STEP: usize = 16 << 20;
 pub const ARENA_GPA: u64 = 4 << 30;
 /// Where ring 0 sees system memory (GVA of GPA 0).
 pub const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
-/// LSTAR of a ring-3 landing (GVA): the page above the last user page, which Linux never maps.
-pub const LANDING: u64 = TASK_SIZE;
 /// Three pages that KVM on VMX needs for itself (`KVM_SET_TSS_ADDR`), between the two.
 pub const VMX_TSS: usize = 0xfffb_d000;
 /// One page that KVM on VMX needs for itself (`KVM_SET_IDENTITY_MAP_ADDR`).

@@ -108,7 +108,7 @@ impl Machine {
         let mut vcpu = self.create_vcpu()?;
         self.flavour = startup::probe(&self, &mut vcpu)?;
         self.choose_page_fault_stub();
-        vcpu.set_landing(self.flavour.landing)?;
+        vcpu.set_landing(self.flavour.landing);
         Ok((self, vcpu))
     }
 
@@ -154,7 +154,7 @@ impl Machine {
     /// A further vCPU, ready to run user code.
     pub fn add_vcpu(&self) -> Result<Vcpu, VmError> {
         let mut vcpu = self.create_vcpu()?;
-        vcpu.set_landing(self.flavour.landing)?;
+        vcpu.set_landing(self.flavour.landing);
         Ok(vcpu)
     }
 

@@ -43,7 +43,7 @@ fn at(label: *const u8) -> u64 {
 pub(super) fn probe(machine: &Machine, vcpu: &mut Vcpu) -> Result<Flavour, VmError> {
     let pages = Pages::place(machine)?;
     let landing = landing(machine, vcpu)?;
-    vcpu.set_landing(landing)?;
+    vcpu.set_landing(landing);
     let mmu = mmu(machine, vcpu, &pages)?;
     pages.remove(machine)?;
     vcpu.restart(UserRegs::default())?;

@@ -18,7 +18,7 @@ use kvm_bindings::{Msrs, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs};
 use kvm_ioctls::{SyncReg, VcpuExit, VcpuFd};
 
 use super::kick::Attachment;
-use super::layout::{KERNEL_BASE, LANDING};
+use super::layout::KERNEL_BASE;
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
 use super::{BadExit, Trap, VmError};
@@ -128,14 +128,10 @@ impl Vcpu {
     }
 
     /// Tells the vCPU where `syscall` lands, which decides how it reads and loads state.
-    pub(super) fn set_landing(&mut self, landing: Landing) -> Result<(), VmError> {
+    pub(super) fn set_landing(&mut self, landing: Landing) {
         self.landing = landing;
-        match landing {
-            Landing::Ring0 => self.set_lstar(self.setup.stubs.syscall),
-            Landing::Ring3 => {
-                self.fd.set_sync_valid_reg(SyncReg::SystemRegister);
-                self.set_lstar(LANDING)
-            }
+        if landing == Landing::Ring3 {
+            self.fd.set_sync_valid_reg(SyncReg::SystemRegister);
         }
     }
 
@@ -215,7 +211,8 @@ impl Vcpu {
     }
 
     fn on_page_fault(&mut self, addr: u64, code: u64) -> Trap {
-        if self.landing == Landing::Ring3 && addr == LANDING && self.regs.rip == LANDING {
+        let lstar = self.setup.stubs.syscall;
+        if self.landing == Landing::Ring3 && addr == lstar && self.regs.rip == lstar {
             self.enter_syscall();
             return Trap::Syscall;
         }
@@ -350,11 +347,6 @@ impl Vcpu {
         self.set_msrs(&[(MSR_FS_BASE, fs), (MSR_GS_BASE, gs)])
     }
 
-    fn set_lstar(&mut self, lstar: u64) -> Result<(), VmError> {
-        const MSR_LSTAR: u32 = 0xc000_0082;
-        self.set_msrs(&[(MSR_LSTAR, lstar)])
-    }
-
     pub(super) fn set_msrs(&mut self, values: &[(u32, u64)]) -> Result<(), VmError> {
         let entries: Vec<kvm_msr_entry> =
             values.iter().map(|&(index, data)| kvm_msr_entry { index, data, ..Default::default() }).collect();
@@ -387,15 +379,16 @@ impl Vcpu {
     fn load_syscall_msrs(&mut self) -> Result<(), VmError> {
         use crate::x86::descriptor::{KERNEL_CS, SYSRET_BASE};
         const MSR_STAR: u32 = 0xc000_0081;
+        const MSR_LSTAR: u32 = 0xc000_0082;
         const MSR_CSTAR: u32 = 0xc000_0083;
         const MSR_SFMASK: u32 = 0xc000_0084;
         let star = u64::from(SYSRET_BASE) << 48 | u64::from(KERNEL_CS) << 32;
         self.set_msrs(&[
             (MSR_STAR, star),
+            (MSR_LSTAR, self.setup.stubs.syscall),
             (MSR_CSTAR, self.setup.stubs.refuse),
             (MSR_SFMASK, RFlags::SYSCALL_MASK.bits()),
-        ])?;
-        self.set_lstar(self.setup.stubs.syscall)
+        ])
     }
 
     /// KVM's own view, for the probe.
