@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use kvm_se::loader::exec::{Aslr, Program, c_string};
-use kvm_se::proc::{Observer, Stats};
 use kvm_se::runner::{Config, c_strings};
-use kvm_se::syscall::strace::Tracer;
+use kvm_se::syscall::{Observer, Stats, Tracer};
 use kvm_se::{Error, sys};
 use nix::errno::Errno;
 

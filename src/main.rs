@@ -41,7 +41,7 @@ fn execute(run: Run) -> Result<ExitStatus, Error> {
     let result = runner.run();
     let mut stderr = io::stderr().lock();
     let process = runner.process();
-    if let Some(stats) = process.observer().and_then(|observer| observer.stats.as_ref()) {
+    if let Some(stats) = runner.stats() {
         let _ = stats.report(&mut stderr, runner.nr_exits(), process.mm.machine().nr_slots());
     }
     if run.missing {

@@ -8,9 +8,9 @@ use crate::Error;
 use crate::abi::TASK_SIZE;
 use crate::loader::exec::{self, Program};
 use crate::mm::{self, Access, AddressSpace, Arena, FaultError};
-use crate::proc::{ExitStatus, Observer, Process, Task};
+use crate::proc::{ExitStatus, Process, Task};
 use crate::signal::exception::signal_of;
-use crate::syscall;
+use crate::syscall::{self, Observer};
 use crate::vm::{Machine, Trap, kick};
 use crate::x86::{UserRegs, Vector};
 
@@ -31,6 +31,7 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Runner {
     task: Task,
+    observer: Option<Observer>,
 }
 
 impl Runner {
@@ -46,13 +47,18 @@ impl Runner {
         let entry = exec::load(&mm, &config.file, &config.program)
             .map_err(|source| Error::NotExecutable { program: config.name, source })?;
         *vcpu.regs_mut() = UserRegs::at_start(entry.rip.raw(), entry.rsp.raw());
-        let process = Arc::new(Process::new(mm, config.observer));
-        Ok(Self { task: Task::new(vcpu, process) })
+        let process = Arc::new(Process::new(mm));
+        Ok(Self { task: Task::new(vcpu, process), observer: config.observer })
     }
 
     /// The process, for the reports at the end.
     pub fn process(&self) -> &Process {
         &self.task.process
+    }
+
+    /// The counters, if they were asked for.
+    pub fn stats(&self) -> Option<&syscall::Stats> {
+        self.observer.as_ref()?.stats.as_ref()
     }
 
     /// Number of exits so far.
@@ -64,10 +70,10 @@ impl Runner {
     pub fn run(&mut self) -> Result<ExitStatus, Error> {
         loop {
             let trap = self.task.run()?;
-            if let Some(stats) = self.task.process.observer().and_then(|observer| observer.stats.as_ref()) {
+            if let Some(stats) = self.observer.as_ref().and_then(|observer| observer.stats.as_ref()) {
                 stats.count_trap(&trap);
             }
-            if let Some(status) = answer(&mut self.task, trap)? {
+            if let Some(status) = answer(&mut self.task, trap, self.observer.as_ref())? {
                 return Ok(status);
             }
         }
@@ -75,9 +81,9 @@ impl Runner {
 }
 
 /// Does what a trap asks for; returns how the process ends, if it does.
-fn answer(task: &mut Task, trap: Trap) -> Result<Option<ExitStatus>, Error> {
+fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Option<ExitStatus>, Error> {
     match trap {
-        Trap::Syscall => Ok(syscall::dispatch(task)),
+        Trap::Syscall => Ok(syscall::dispatch(task, observer)),
         Trap::PageFault { addr, code } => {
             if addr >= TASK_SIZE {
                 return Ok(Some(ExitStatus::Signal(libc::SIGSEGV)));

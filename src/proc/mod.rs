@@ -1,11 +1,11 @@
 //! Processes and threads of the guest, each of which is one of the host's.
 
+mod missing;
 mod process;
-mod stats;
 mod task;
 
-pub use process::{Observer, Process};
-pub use stats::Stats;
+pub use missing::Missing;
+pub use process::Process;
 pub use task::Task;
 
 /// How the guest ended.

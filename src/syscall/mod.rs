@@ -4,15 +4,17 @@ pub mod arg;
 mod handler;
 mod host;
 mod memory;
-pub mod missing;
 mod process;
 mod rw;
+mod stats;
 pub mod strace;
 pub mod table;
 
 use crate::abi::{Errno, UserAddr};
 use crate::proc::{ExitStatus, Task};
 pub use handler::Handler;
+pub use stats::Stats;
+pub use strace::Tracer;
 pub use table::{Entry, Level, TABLE};
 
 /// What a handler leaves behind when it succeeds.
@@ -65,16 +67,22 @@ impl IntoSysResult for u64 {
     }
 }
 
+/// Who watches the guest's system calls. A guest that nobody watches pays one test a call.
+#[derive(Debug, Default)]
+pub struct Observer {
+    /// `--strace`
+    pub tracer: Option<Tracer>,
+    /// `--stats`
+    pub stats: Option<Stats>,
+}
+
 /// Executes the system call that the task's registers ask for and writes its result to them.
-pub fn dispatch(task: &mut Task) -> Option<ExitStatus> {
+pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<ExitStatus> {
     let regs = task.vcpu.regs();
     let (nr, args) = (regs.syscall_nr(), regs.syscall_args());
-    let entry = table::entry(nr);
-    let observer = task.process.observer();
-    let result = match (entry, observer) {
-        (Some(entry), None) => (entry.call)(task, &args),
-        (entry, Some(_)) => observed(task, nr, &args, entry),
-        (None, None) => Err(unknown(task, nr)),
+    let result = match observer {
+        None => execute(task, nr, &args),
+        Some(observer) => observer.execute(task, nr, &args),
     };
     match result {
         Ok(Outcome::Value(value)) => task.vcpu.regs_mut().rax = value,
@@ -85,30 +93,31 @@ pub fn dispatch(task: &mut Task) -> Option<ExitStatus> {
     None
 }
 
-/// A number that is in no table.
-fn unknown(task: &Task, nr: u64) -> Errno {
-    task.missing(format_args!("syscall {nr:#x}"));
-    Errno::ENOSYS
+fn execute(task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
+    match table::entry(nr) {
+        Some(entry) => (entry.call)(task, args),
+        None => {
+            task.missing(format_args!("syscall {nr:#x}"));
+            Err(Errno::ENOSYS)
+        }
+    }
 }
 
-#[cold]
-fn observed(task: &mut Task, nr: u64, args: &[u64; 6], entry: Option<&'static Entry>) -> SysResult {
-    let process = task.process.clone();
-    let started = std::time::Instant::now();
-    if let Some(tracer) = process.observer().and_then(|observer| observer.tracer.as_ref()) {
-        tracer.before(task, nr, args, entry);
-    }
-    let result = match entry {
-        Some(entry) => (entry.call)(task, args),
-        None => Err(unknown(task, nr)),
-    };
-    if let Some(observer) = process.observer() {
-        if let Some(tracer) = &observer.tracer {
-            tracer.after(task, args, entry, &result);
+impl Observer {
+    #[cold]
+    fn execute(&self, task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
+        let entry = table::entry(nr);
+        if let Some(tracer) = &self.tracer {
+            tracer.before(task, nr, args, entry);
         }
-        if let Some(stats) = &observer.stats {
+        let started = std::time::Instant::now();
+        let result = execute(task, nr, args);
+        if let Some(stats) = &self.stats {
             stats.count_syscall(nr, started.elapsed(), result.is_err());
         }
+        if let Some(tracer) = &self.tracer {
+            tracer.after(task, args, entry, &result);
+        }
+        result
     }
-    result
 }

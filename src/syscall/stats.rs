@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::syscall::table;
+use super::table;
 use crate::vm::Trap;
 
 /// What happened in a run.
