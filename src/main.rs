@@ -31,9 +31,24 @@ extern "C" fn main(_argc: i32, _argv: *const *const libc::c_char) -> i32 {
 fn carry_out(request: Request) -> Result<ExitStatus, Error> {
     match request {
         Request::Run(run) => execute(*run),
-        Request::Doctor => Ok(ExitStatus::Code(125)),
+        Request::Doctor => Ok(doctor()),
         Request::ListSyscalls => Ok(quiet(|to| kvm_se::syscall::table::list(to))),
     }
+}
+
+/// Status 0 says that programs can run here, 1 that they cannot.
+fn doctor() -> ExitStatus {
+    let can_run = match kvm_se::vm::doctor::examine() {
+        Ok(findings) => {
+            let is_printed = quiet(|to| write!(to, "{findings}")) == ExitStatus::Code(0);
+            is_printed && findings.obstacle().is_none()
+        }
+        Err(error) => {
+            report(&error.into());
+            false
+        }
+    };
+    ExitStatus::Code(u8::from(!can_run))
 }
 
 fn execute(run: Run) -> Result<ExitStatus, Error> {

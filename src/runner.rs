@@ -1,6 +1,6 @@
 //! The run loop: trap, answer, resume.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::Error;
 use crate::abi::TASK_SIZE;
 use crate::loader::exec::{self, Program};
 use crate::mm::{self, Access, AddressSpace, Arena, FaultError};
-use crate::proc::{ExitStatus, Process, Task};
+use crate::proc::{ExitStatus, Inherited, Process, Task};
 use crate::signal::exception::signal_of;
 use crate::syscall::{self, Observer};
 use crate::vm::{Machine, Trap, kick};
@@ -37,6 +37,7 @@ pub struct Runner {
 impl Runner {
     /// Makes the virtual machine and loads the program.
     pub fn new(config: Config) -> Result<Self, Error> {
+        let inherited = Inherited::take();
         crate::sys::copy::install_recovery().map_err(Error::Setup)?;
         kick::install().map_err(Error::Setup)?;
         let limits = mm::inherited_limits();
@@ -46,9 +47,10 @@ impl Runner {
         let mm = Arc::new(AddressSpace::new(arena, Arc::new(machine), limits));
         let entry = exec::load(&mm, &config.file, &config.program)
             .map_err(|source| Error::NotExecutable { program: config.name, source })?;
+        name_process(&config.program.execfn);
         *vcpu.regs_mut() = UserRegs::at_start(entry.rip.raw(), entry.rsp.raw());
-        let process = Arc::new(Process::new(mm));
-        Ok(Self { task: Task::new(vcpu, process), observer: config.observer })
+        let process = Arc::new(Process::new(mm, inherited.actions, inherited.limits));
+        Ok(Self { task: Task::new(vcpu, process, inherited.mask), observer: config.observer })
     }
 
     /// The process, for the reports at the end.
@@ -118,6 +120,13 @@ fn exception_signal(task: &Task, vector: Vector) -> i32 {
         return signal_of(Vector::GP);
     }
     signal_of(vector)
+}
+
+/// The process is called as its program's file, cut to what the kernel keeps (`begin_new_exec`).
+fn name_process(execfn: &CStr) {
+    let start = execfn.to_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    // Fails for memory that cannot be read alone.
+    let _ = nix::sys::prctl::set_name(&execfn[start..]);
 }
 
 /// Strings of the command line as the guest gets them.

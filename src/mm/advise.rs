@@ -95,7 +95,7 @@ impl AddressSpace {
             Mark::Nothing => vma.flags,
             Mark::Set(flags) => vma.flags | flags,
             Mark::Clear(flags) => vma.flags - flags,
-            Mark::Replace(old, new) => vma.flags - old | new,
+            Mark::Replace(old, new) => (vma.flags - old) | new,
         };
         if flags == vma.flags {
             return Ok(());

@@ -118,7 +118,7 @@ impl Arena {
             let hva = self.hva(start);
             loop {
                 next = (next / WINDOW + 1) * WINDOW;
-                if next >= end || self.place(next).is_none() || self.hva(next) - hva != next - start {
+                if next >= end || self.place(next).is_none() || self.hva(next).wrapping_sub(hva) != next - start {
                     break;
                 }
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::vma::{Backing, MMAP_MIN_ADDR, MappedFile, ObjectId, Placement, Vma, VmaFlags, VmaName};
+use super::residency::may_lock_any;
 use super::{AddressSpace, Inner, host_prot, is_reservation};
 use crate::abi::mman::{MapFlags, Prot};
 use crate::abi::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, UserAddr};
@@ -102,6 +103,9 @@ impl AddressSpace {
         }
         inner.vmas.check_room()?;
         let range = inner.place(request.place, len)?;
+        if request.flags.contains(MapFlags::LOCKED) && inner.limits.locked == 0 && !may_lock_any() {
+            return Err(Errno::EPERM);
+        }
         let mut vma = inner.new_vma(request)?;
         inner.check_limits(range, &mut vma)?;
         if !is_reservation(&vma) {
@@ -150,8 +154,8 @@ impl Inner {
             Where::Low32Bit => self.vmas.find_free(len, PAGE_SIZE, Placement::Low32Bit),
             Where::Hint(hint) if hint.is_null() => self.vmas.find_free(len, PAGE_SIZE, top_down),
             Where::Hint(hint) => {
-                // The kernel rounds a hint up, and one that is too low up to the least address.
-                let start = hint.raw().checked_next_multiple_of(PAGE_SIZE).unwrap_or(0).max(MMAP_MIN_ADDR);
+                // `round_hint_to_min`
+                let start = hint.page_floor().raw().max(MMAP_MIN_ADDR);
                 PageRange::with_len(UserAddr::new(start), len)
                     .filter(|range| self.vmas.accepts_hint(*range))
                     .map_or_else(|| self.vmas.find_free(len, PAGE_SIZE, top_down), Ok)
@@ -194,14 +198,15 @@ impl Inner {
         if !self.vmas.may_expand(vma, added, &self.limits) {
             return Err(Errno::ENOMEM);
         }
-        if vma.flags.contains(VmaFlags::LOCKED) && !self.vmas.may_lock(added, &self.limits) {
+        if vma.flags.contains(VmaFlags::LOCKED) && !self.vmas.may_lock(added, &self.limits) && !may_lock_any() {
             return Err(Errno::EAGAIN);
         }
         Ok(())
     }
 }
 
-fn fixed(addr: UserAddr, len: u64) -> Result<PageRange, Errno> {
+/// A range that the guest asks for by address.
+pub(super) fn fixed(addr: UserAddr, len: u64) -> Result<PageRange, Errno> {
     if addr.raw() > TASK_SIZE - len {
         return Err(Errno::ENOMEM);
     }

@@ -7,16 +7,20 @@ use crate::abi::{Errno, PageRange, UserAddr};
 use crate::sys::map;
 
 impl AddressSpace {
-    /// Changes protection up to the first hole or refusal. Errors are those of mprotect(2).
-    pub fn protect(&self, addr: UserAddr, len: u64, prot: Prot) -> Result<(), Errno> {
+    /// Changes protection up to the first hole or refusal, from the start of the VMA if `grows_down` (PROT_GROWSDOWN).
+    /// Errors are those of mprotect(2).
+    pub fn protect(&self, addr: UserAddr, len: u64, prot: Prot, grows_down: bool) -> Result<(), Errno> {
         if !addr.is_page_aligned() {
             return Err(Errno::EINVAL);
         }
         if len == 0 {
             return Ok(());
         }
-        let range = PageRange::with_len(addr, len).ok_or(Errno::ENOMEM)?;
+        let mut range = PageRange::with_len(addr, len).ok_or(Errno::ENOMEM)?;
         let mut inner = self.lock();
+        if grows_down {
+            range = inner.stretch_down(range)?;
+        }
         let parts: Vec<(PageRange, Vma)> =
             inner.vmas.iter_range(range).map(|part| (part.range, part.vma.clone())).collect();
         let mut next = range.start();
@@ -39,8 +43,9 @@ impl AddressSpace {
         }
         let mut changed = vma.clone();
         changed.prot = prot;
-        // Counted as data from now on, though not mapped anew.
-        if changed.is_data() && !vma.is_data() && !inner.vmas.may_expand(&changed, 0, &inner.limits) {
+        // Linux asks as if the pages were mapped anew, and only refuses what the old protection would not have been.
+        let may_be = |vma: &Vma| inner.vmas.may_expand(vma, range.len(), &inner.limits);
+        if !may_be(&changed) && may_be(vma) {
             return Err(Errno::ENOMEM);
         }
         if !prot.is_empty() {
@@ -53,5 +58,14 @@ impl AddressSpace {
             inner.vmas.update(range, |vma| vma.prot = old)?;
         }
         result
+    }
+}
+
+impl Inner {
+    /// The range from the start of the growing VMA that holds its first page or is the next above it.
+    fn stretch_down(&self, range: PageRange) -> Result<PageRange, Errno> {
+        let (whole, vma) = self.vmas.find_at_or_above(range.start()).ok_or(Errno::ENOMEM)?;
+        let stretched = PageRange::new(whole.start(), range.end()).ok_or(Errno::ENOMEM)?;
+        if vma.grows_down() { Ok(stretched) } else { Err(Errno::EINVAL) }
     }
 }

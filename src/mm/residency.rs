@@ -97,7 +97,7 @@ impl AddressSpace {
                 return Err(Errno::ENOMEM);
             }
             next = part.end();
-            inner.vmas.update(part, |vma| vma.flags = vma.flags - BOTH | flags)?;
+            inner.vmas.update(part, |vma| vma.flags = (vma.flags - BOTH) | flags)?;
             self.on_host(part, |hva, len| match (flags.contains(VmaFlags::LOCKED), flags) {
                 (false, _) => map::unlock(hva, len),
                 (true, flags) => map::lock(hva, len, u32::from(flags.contains(VmaFlags::LOCKONFAULT))),
@@ -134,7 +134,7 @@ fn lock_flags(on_fault: bool) -> VmaFlags {
 }
 
 /// CAP_IPC_LOCK lifts the limit.
-fn may_lock_any() -> bool {
+pub(super) fn may_lock_any() -> bool {
     const CAP_IPC_LOCK: u32 = 14;
     crate::sys::effective_capabilities() >> CAP_IPC_LOCK & 1 == 1
 }

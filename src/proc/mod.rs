@@ -1,12 +1,16 @@
 //! Processes and threads of the guest, each of which is one of the host's.
 
+mod inherited;
+pub mod limits;
 mod missing;
 mod process;
 mod task;
 
+pub use inherited::Inherited;
+pub use limits::HardLimits;
 pub use missing::Missing;
 pub use process::Process;
-pub use task::Task;
+pub use task::{RobustList, Task, ThreadSignals};
 
 /// How the guest ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

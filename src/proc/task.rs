@@ -7,6 +7,8 @@ use nix::unistd::Pid;
 
 use super::Process;
 use crate::abi::{Errno, UserAddr};
+use crate::signal::alt_stack::AltStack;
+use crate::signal::mask::SigSet;
 use crate::vm::{Trap, Vcpu, VmError};
 
 /// A guest thread.
@@ -18,14 +20,41 @@ pub struct Task {
     pub process: Arc<Process>,
     /// Cleared and woken when the thread ends (set_tid_address(2)).
     pub clear_child_tid: UserAddr,
+    /// Locks to be handed on when the thread ends.
+    pub robust_list: RobustList,
+    /// Its signals.
+    pub signals: ThreadSignals,
     tid: Pid,
 }
 
+/// What a thread has of its own about signals.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ThreadSignals {
+    /// Blocked signals as the guest sees them; on the host, [`SigSet::host_mask`] of them.
+    pub mask: SigSet,
+    /// Where handlers run that ask for it.
+    pub alt_stack: AltStack,
+}
+
+/// What set_robust_list(2) said.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RobustList {
+    /// Address of the list's head, null if there is none.
+    pub head: UserAddr,
+}
+
 impl Task {
-    /// The calling host thread as a thread of `process`.
-    pub fn new(mut vcpu: Vcpu, process: Arc<Process>) -> Self {
+    /// The calling host thread, which blocks [`SigSet::host_mask`] of `mask`, as a thread of `process`.
+    pub fn new(mut vcpu: Vcpu, process: Arc<Process>, mask: SigSet) -> Self {
         vcpu.attach();
-        Self { vcpu, process, clear_child_tid: UserAddr::NULL, tid: nix::unistd::gettid() }
+        Self {
+            vcpu,
+            process,
+            clear_child_tid: UserAddr::NULL,
+            robust_list: RobustList::default(),
+            signals: ThreadSignals { mask, alt_stack: AltStack::default() },
+            tid: nix::unistd::gettid(),
+        }
     }
 
     /// Its thread id, which is the host thread's.

@@ -1,3 +1,6 @@
-//! Signals: which one an exception of user code is.
+//! Signals: which one an exception of user code is, what each does, which are blocked.
 
+pub mod action;
+pub mod alt_stack;
 pub mod exception;
+pub mod mask;

@@ -63,7 +63,11 @@ pub fn install_recovery() -> io::Result<()> {
     Ok(())
 }
 
-extern "C" fn on_fault(signal: i32, _info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the kernel passes a valid siginfo to SA_SIGINFO handlers. Codes of processes are not positive.
+    if unsafe { (*info).si_code } <= 0 {
+        return super::signal::on_sent(signal);
+    }
     let context = context.cast::<libc::ucontext_t>();
     // SAFETY: the kernel passes a valid context to SA_SIGINFO handlers, and nobody else uses it meanwhile.
     let rip = unsafe { &mut (*context).uc_mcontext.gregs[libc::REG_RIP as usize] };

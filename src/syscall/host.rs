@@ -4,7 +4,9 @@
 
 use std::ffi::CStr;
 
-use super::arg::Fd;
+use super::arg::{
+    Clock, DirFd, Fd, FdFlags, FutexOp, Hex, IntervalTimer, MsgFlags, Policy, PrctlOption, Resource, Signal,
+};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::mm::AddressSpace;
 use crate::proc::Task;
@@ -59,6 +61,24 @@ impl From<Fd> for HostArg<'_> {
     }
 }
 
+impl From<DirFd> for HostArg<'_> {
+    fn from(fd: DirFd) -> Self {
+        fd.raw().into()
+    }
+}
+
+macro_rules! from_newtypes {
+    ($($name:ident)*) => {
+        $(impl From<$name> for HostArg<'_> {
+            fn from(arg: $name) -> Self {
+                arg.0.into()
+            }
+        })*
+    };
+}
+
+from_newtypes!(Clock FdFlags FutexOp Hex IntervalTimer MsgFlags Policy PrctlOption Resource Signal);
+
 impl<T> From<UserPtr<T>> for HostArg<'_> {
     fn from(ptr: UserPtr<T>) -> Self {
         Self::Guest(ptr.addr(), size_of::<T>() as u64)
@@ -88,6 +108,16 @@ macro_rules! args {
     ($($arg:expr),* $(,)?) => { &mut [$($crate::syscall::host::HostArg::from($arg)),*] };
 }
 pub(super) use args;
+
+/// Handlers of calls that the host answers as they stand: `sys_x(a: A, b: B) = SYS_x;`
+macro_rules! passthrough {
+    ($($name:ident($($arg:ident: $type:ty),*) = $nr:ident;)*) => {
+        $(pub(super) fn $name(task: &mut crate::proc::Task, $($arg: $type),*) -> Result<u64, crate::abi::Errno> {
+            task.host(libc::$nr, $crate::syscall::host::args![$($arg),*])
+        })*
+    };
+}
+pub(super) use passthrough;
 
 /// Calls that change what the runner itself stands on. They have handlers of their own.
 const NEVER_PASSED_ON: &[i64] = &[

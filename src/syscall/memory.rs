@@ -104,17 +104,19 @@ pub(super) fn sys_munmap(task: &mut Task, addr: UserAddr, len: u64) -> Result<()
 }
 
 pub(super) fn sys_mprotect(task: &mut Task, addr: UserAddr, len: u64, prot: ProtBits) -> Result<(), Errno> {
-    const GROWS: u64 = libc::PROT_GROWSDOWN as u64 | libc::PROT_GROWSUP as u64;
+    const GROWS_DOWN: u64 = libc::PROT_GROWSDOWN as u64;
+    const GROWS_UP: u64 = libc::PROT_GROWSUP as u64;
+    const GROWS: u64 = GROWS_DOWN | GROWS_UP;
     /// Accepted and meaningless on x86.
     const PROT_SEM: u64 = 8;
     if prot.0 & GROWS == GROWS || prot.0 & !(GROWS | PROT_SEM | u64::from(Prot::all().bits())) != 0 {
         return Err(Errno::EINVAL);
     }
-    if prot.0 & GROWS != 0 {
-        task.missing(format_args!("mprotect with PROT_GROWSDOWN or PROT_GROWSUP"));
+    if prot.0 & GROWS_UP != 0 {
+        // No mapping grows up on x86.
         return Err(Errno::EINVAL);
     }
-    task.process.mm.protect(addr, len, prot.prot())
+    task.process.mm.protect(addr, len, prot.prot(), prot.0 & GROWS_DOWN != 0)
 }
 
 pub(super) fn sys_mremap(

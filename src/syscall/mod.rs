@@ -1,14 +1,46 @@
 //! System calls: one table, argument decoding, dispatch, and the handlers, a file an area.
 
 pub mod arg;
+mod attr;
+mod descriptor;
+mod event;
+mod futex;
 mod handler;
 mod host;
+mod ids;
+mod ioctl;
+mod iovec;
+mod ipc;
+mod key;
+mod limits;
 mod memory;
+mod mq;
+mod msg;
+mod namei;
+mod namespace;
+mod nested;
+mod open;
+mod poll;
+mod prctl;
 mod process;
+mod process_vm;
+mod procfs;
+mod random;
+mod readdir;
 mod rw;
+mod sched;
+mod signal;
+mod socket;
+mod splice;
+mod stat;
 mod stats;
 pub mod strace;
+mod string;
+mod sync;
+mod system;
 pub mod table;
+mod time;
+mod xattr;
 
 use crate::abi::{Errno, UserAddr};
 use crate::proc::{ExitStatus, Task};
@@ -79,7 +111,8 @@ pub struct Observer {
 /// Executes the system call that the task's registers ask for and writes its result to them.
 pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<ExitStatus> {
     let regs = task.vcpu.regs();
-    let (nr, args) = (regs.syscall_nr(), regs.syscall_args());
+    // The kernel looks at the low 32 bits alone.
+    let (nr, args) = (regs.syscall_nr() & u64::from(u32::MAX), regs.syscall_args());
     let result = match observer {
         None => execute(task, nr, &args),
         Some(observer) => observer.execute(task, nr, &args),

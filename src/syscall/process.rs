@@ -1,5 +1,7 @@
-//! Process and thread: exit, arch_prctl.
+//! Process and thread: exit, wait, arch_prctl, and descriptors of processes.
 
+use super::arg::{Arg, Fd};
+use super::host::{HostArg, args, passthrough};
 use super::{Outcome, SysResult};
 use crate::abi::{Errno, TASK_SIZE, UserAddr, UserPtr};
 use crate::proc::{ExitStatus, Task};
@@ -30,4 +32,36 @@ pub(super) fn sys_arch_prctl(task: &mut Task, code: i32, addr: UserAddr) -> Resu
 pub(super) fn sys_set_tid_address(task: &mut Task, addr: UserAddr) -> u64 {
     task.clear_child_tid = addr;
     u64::from(task.tid().as_raw().unsigned_abs())
+}
+
+passthrough! {
+    sys_wait4(pid: i32, status: UserPtr<i32>, options: i32, usage: UserPtr<libc::rusage>) = SYS_wait4;
+    sys_waitid(
+        kind: i32,
+        id: i32,
+        info: UserPtr<libc::siginfo_t>,
+        options: i32,
+        usage: UserPtr<libc::rusage>
+    ) = SYS_waitid;
+    sys_pidfd_open(pid: i32, flags: u32) = SYS_pidfd_open;
+}
+
+/// A descriptor of the runner's cannot be had this way, nor one of that number of any other process.
+pub(super) fn sys_pidfd_getfd(task: &mut Task, process: Fd, wanted: Fd, flags: u32) -> Result<u64, Errno> {
+    task.host(libc::SYS_pidfd_getfd, args![process, wanted, flags])
+}
+
+pub(super) fn sys_kcmp(task: &mut Task, first: i32, second: i32, kind: i32, one: u64, other: u64) -> Result<u64, Errno> {
+    const KCMP_FILE: i32 = 0;
+    const KCMP_EPOLL_TFD: i32 = 7;
+    let other = match kind {
+        KCMP_FILE => {
+            // Numbers of the runner's descriptors are nobody's.
+            Fd::decode(one)?;
+            Fd::decode(other)?.into()
+        }
+        KCMP_EPOLL_TFD => UserPtr::<[u32; 3]>::new(UserAddr::new(other)).into(),
+        _ => HostArg::Int(other),
+    };
+    task.host(libc::SYS_kcmp, args![first, second, kind, one, other])
 }

@@ -1,34 +1,123 @@
-//! read(2), write(2) and their kin.
+//! read(2), write(2) and their kin (the kernel's `fs/read_write.c`).
 
-use super::arg::{BytesIn, BytesOut, Fd};
+use super::arg::{BytesIn, BytesOut, Fd, RwFlags};
 use super::host::{HostArg, args};
-use crate::abi::{Errno, UserAddr};
+use super::iovec::{Iovec, MAX_RW_COUNT};
+use crate::abi::{Errno, TASK_SIZE, UserAddr, UserPtr};
 use crate::proc::Task;
 
-/// Most bytes that one call moves (`MAX_RW_COUNT` in the kernel's `include/linux/fs.h`).
-const MAX_RW_COUNT: u64 = 0x7fff_f000;
-
-/// `len` bytes of guest memory, as far as one call can reach them.
+/// `len` bytes of guest memory, as far as one call can reach them. Where they do not end among the addresses of a
+/// process they are bad from the first (`access_ok`).
 fn buffer(addr: UserAddr, len: u64) -> HostArg<'static> {
-    HostArg::Guest(addr, len.min(MAX_RW_COUNT))
+    if addr.is_user_range(len) { HostArg::Guest(addr, len.min(MAX_RW_COUNT)) } else { HostArg::Int(TASK_SIZE) }
 }
 
 pub(super) fn sys_read(task: &mut Task, fd: Fd, to: BytesOut, len: u64) -> Result<u64, Errno> {
+    if let Some(pieces) = task.pieces(to.0, len) {
+        return task.host(libc::SYS_readv, args![fd, &pieces, pieces.count()]);
+    }
     task.host(libc::SYS_read, args![fd, buffer(to.0, len), len])
 }
 
 pub(super) fn sys_write(task: &mut Task, fd: Fd, from: BytesIn, len: u64) -> Result<u64, Errno> {
+    if let Some(pieces) = task.pieces(from.0, len) {
+        return task.host(libc::SYS_writev, args![fd, &pieces, pieces.count()]);
+    }
     task.host(libc::SYS_write, args![fd, buffer(from.0, len), len])
 }
 
 pub(super) fn sys_pread64(task: &mut Task, fd: Fd, to: BytesOut, len: u64, offset: i64) -> Result<u64, Errno> {
+    if let Some(pieces) = task.pieces(to.0, len) {
+        return task.host(libc::SYS_preadv, args![fd, &pieces, pieces.count(), offset, 0]);
+    }
     task.host(libc::SYS_pread64, args![fd, buffer(to.0, len), len, offset])
 }
 
 pub(super) fn sys_pwrite64(task: &mut Task, fd: Fd, from: BytesIn, len: u64, offset: i64) -> Result<u64, Errno> {
+    if let Some(pieces) = task.pieces(from.0, len) {
+        return task.host(libc::SYS_pwritev, args![fd, &pieces, pieces.count(), offset, 0]);
+    }
     task.host(libc::SYS_pwrite64, args![fd, buffer(from.0, len), len, offset])
+}
+
+// The kernel takes the low half of the register that counts buffers.
+
+pub(super) fn sys_readv(task: &mut Task, fd: Fd, iov: UserPtr<Iovec>, count: u32) -> Result<u64, Errno> {
+    let iov = task.iovecs(iov, count.into())?;
+    task.host(libc::SYS_readv, args![fd, &iov, iov.count()])
+}
+
+pub(super) fn sys_writev(task: &mut Task, fd: Fd, iov: UserPtr<Iovec>, count: u32) -> Result<u64, Errno> {
+    let iov = task.iovecs(iov, count.into())?;
+    task.host(libc::SYS_writev, args![fd, &iov, iov.count()])
+}
+
+pub(super) fn sys_preadv(
+    task: &mut Task,
+    fd: Fd,
+    iov: UserPtr<Iovec>,
+    count: u32,
+    offset: i64,
+    offset_high: u64,
+) -> Result<u64, Errno> {
+    let iov = task.iovecs(iov, count.into())?;
+    task.host(libc::SYS_preadv, args![fd, &iov, iov.count(), offset, offset_high])
+}
+
+pub(super) fn sys_pwritev(
+    task: &mut Task,
+    fd: Fd,
+    iov: UserPtr<Iovec>,
+    count: u32,
+    offset: i64,
+    offset_high: u64,
+) -> Result<u64, Errno> {
+    let iov = task.iovecs(iov, count.into())?;
+    task.host(libc::SYS_pwritev, args![fd, &iov, iov.count(), offset, offset_high])
+}
+
+pub(super) fn sys_preadv2(
+    task: &mut Task,
+    fd: Fd,
+    iov: UserPtr<Iovec>,
+    count: u32,
+    offset: i64,
+    offset_high: u64,
+    flags: RwFlags,
+) -> Result<u64, Errno> {
+    let iov = task.iovecs(iov, count.into())?;
+    task.host(libc::SYS_preadv2, args![fd, &iov, iov.count(), offset, offset_high, flags.0])
+}
+
+pub(super) fn sys_pwritev2(
+    task: &mut Task,
+    fd: Fd,
+    iov: UserPtr<Iovec>,
+    count: u32,
+    offset: i64,
+    offset_high: u64,
+    flags: RwFlags,
+) -> Result<u64, Errno> {
+    let iov = task.iovecs(iov, count.into())?;
+    task.host(libc::SYS_pwritev2, args![fd, &iov, iov.count(), offset, offset_high, flags.0])
 }
 
 pub(super) fn sys_lseek(task: &mut Task, fd: Fd, offset: i64, whence: i32) -> Result<u64, Errno> {
     task.host(libc::SYS_lseek, args![fd, offset, whence])
+}
+
+pub(super) fn sys_sendfile(task: &mut Task, to: Fd, from: Fd, offset: UserPtr<i64>, len: u64) -> Result<u64, Errno> {
+    task.host(libc::SYS_sendfile, args![to, from, offset, len])
+}
+
+pub(super) fn sys_copy_file_range(
+    task: &mut Task,
+    from: Fd,
+    from_offset: UserPtr<i64>,
+    to: Fd,
+    to_offset: UserPtr<i64>,
+    len: u64,
+    flags: u32,
+) -> Result<u64, Errno> {
+    task.host(libc::SYS_copy_file_range, args![from, from_offset, to, to_offset, len, flags])
 }

@@ -19,7 +19,7 @@ use crate::x86::Vector;
 use crate::x86::descriptor::{gdt, interrupt_gate, tss};
 use crate::x86::exception::NR_VECTORS;
 use crate::x86::paging::{Entry, OutOfTables, PageTable};
-use crate::x86::xstate::{XCR0_LEGACY, host_xcr0};
+use crate::x86::xstate::{XCR0_LEGACY, has_xsave, host_xcr0};
 
 /// How guest addresses become host addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,7 @@ impl Machine {
 
     fn with_probe(mut self) -> Result<(Self, Vcpu), VmError> {
         let mut vcpu = self.create_vcpu()?;
+        self.xcr0 = widest_xcr0(&mut vcpu, self.xcr0)?;
         self.flavour = startup::probe(&self, &mut vcpu)?;
         self.choose_page_fault_stub();
         vcpu.set_landing(self.flavour.landing);
@@ -137,6 +138,21 @@ impl Machine {
         self.slots.nr_slots()
     }
 
+    /// GPA of `len` bytes of the runner's own at `hva`, from now on readable in the guest: the host's vDSO.
+    pub(super) fn back_foreign(&self, hva: u64, len: u64) -> Result<u64, VmError> {
+        self.slots.back_foreign(&self.vm, hva, len)
+    }
+
+    /// Most memslots that KVM allows.
+    pub(super) fn max_slots(&self) -> usize {
+        self.slots.max_slots()
+    }
+
+    /// Bits of a GPA.
+    pub(super) fn physical_address_bits(&self) -> u32 {
+        physical_address_bits(&self.cpuid)
+    }
+
     /// XCR0 of the guest.
     pub fn xcr0(&self) -> u64 {
         self.xcr0
@@ -154,6 +170,7 @@ impl Machine {
     /// A further vCPU, ready to run user code.
     pub fn add_vcpu(&self) -> Result<Vcpu, VmError> {
         let mut vcpu = self.create_vcpu()?;
+        set_xcr0(&mut vcpu, self.xcr0)?;
         vcpu.set_landing(self.flavour.landing);
         Ok(vcpu)
     }
@@ -178,9 +195,7 @@ impl Machine {
         zero_tsc_offset(&fd);
         let setup =
             |cr4| VcpuSetup { stubs: self.stubs, idt: KERNEL_BASE + self.idt, root: self.tables.root(), cr4, page };
-        let mut vcpu = Vcpu::new(fd, setup(cr4_for(&self.cpuid)))?;
-        set_xcr0(&mut vcpu, self.xcr0)?;
-        Ok(vcpu)
+        Vcpu::new(fd, setup(cr4_for(&self.cpuid)))
     }
 
     /// GDT, TSS and stack of one vCPU; returns the GPA of their page.
@@ -270,10 +285,11 @@ fn raise(fd: &impl AsRawFd) -> Result<OwnedFd, VmError> {
         .map_err(|source| VmError::Ioctl { call: "F_DUPFD_CLOEXEC", source })
 }
 
-/// What KVM supports, less AMX and protection keys, whose state the guest does not get.
+/// What KVM supports, less AMX, MPX and protection keys, whose state the guest does not get.
 fn guest_cpuid(kvm: &Kvm) -> Result<CpuId, VmError> {
     const FEATURES: u32 = 7;
     const AMX: u32 = 1 << 22 | 1 << 24 | 1 << 25;
+    const MPX: u32 = 1 << 14;
     const PKU: u32 = 1 << 3 | 1 << 4;
     const XSTATE: u32 = 0xd;
     let mut cpuid =
@@ -282,6 +298,7 @@ fn guest_cpuid(kvm: &Kvm) -> Result<CpuId, VmError> {
     for entry in cpuid.as_mut_slice() {
         match (entry.function, entry.index) {
             (FEATURES, 0) => {
+                entry.ebx &= !MPX;
                 entry.edx &= !AMX;
                 entry.ecx &= !PKU;
             }
@@ -341,16 +358,21 @@ fn zero_tsc_offset(fd: &kvm_ioctls::VcpuFd) {
     let _ = unsafe { libc::ioctl(fd.as_raw_fd(), KVM_SET_DEVICE_ATTR, &raw const attr) };
 }
 
-fn set_xcr0(vcpu: &mut Vcpu, wanted: u64) -> Result<(), VmError> {
-    const ATTEMPTS: [u64; 3] = [u64::MAX, 0b111, XCR0_LEGACY];
-    let mut last = Ok(());
-    for mask in ATTEMPTS {
-        let mut xcrs = kvm_xcrs { nr_xcrs: 1, ..Default::default() };
-        xcrs.xcrs[0] = kvm_xcr { xcr: 0, value: wanted & mask, ..Default::default() };
-        last = vcpu.fd().set_xcrs(&xcrs).map_err(VmError::ioctl("KVM_SET_XCRS"));
-        if last.is_ok() {
-            break;
-        }
+/// The widest XCR0 within `wanted` that KVM takes.
+fn widest_xcr0(vcpu: &mut Vcpu, wanted: u64) -> Result<u64, VmError> {
+    const NO_AVX512: u64 = 0b111;
+    let mut result = set_xcr0(vcpu, wanted).map(|()| wanted);
+    for narrower in [wanted & NO_AVX512, XCR0_LEGACY] {
+        result = result.or_else(|_| set_xcr0(vcpu, narrower).map(|()| narrower));
     }
-    last
+    result
+}
+
+fn set_xcr0(vcpu: &mut Vcpu, xcr0: u64) -> Result<(), VmError> {
+    if !has_xsave() {
+        return Ok(());
+    }
+    let mut xcrs = kvm_xcrs { nr_xcrs: 1, ..Default::default() };
+    xcrs.xcrs[0] = kvm_xcr { xcr: 0, value: xcr0, ..Default::default() };
+    vcpu.fd().set_xcrs(&xcrs).map_err(VmError::ioctl("KVM_SET_XCRS"))
 }

@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use kvm_bindings::kvm_userspace_memory_region;
+use kvm_bindings::{KVM_MEM_READONLY, kvm_userspace_memory_region};
 use zerocopy::FromZeros;
 
 use super::VmError;
@@ -23,6 +23,7 @@ struct Slot {
     gpa: u64,
     hva: u64,
     len: u64,
+    is_read_only: bool,
 }
 
 /// The memslots of one VM.
@@ -72,10 +73,28 @@ impl Memslots {
         let mut state = self.lock();
         while state.system_steps < system.nr_steps() {
             let gpa = state.system_steps * SYSTEM_STEP as u64;
-            self.add(&mut state, vm, Slot { gpa, hva: system.host_addr() + gpa, len: SYSTEM_STEP as u64 })?;
+            self.add(
+                &mut state,
+                vm,
+                Slot { gpa, hva: system.host_addr() + gpa, len: SYSTEM_STEP as u64, is_read_only: false },
+            )?;
             state.system_steps += 1;
         }
         Ok(())
+    }
+
+    /// GPA of `len` bytes at `hva` that are not the arena's, which the guest may read; they get a memslot of their own.
+    pub(super) fn back_foreign(&self, vm: &VmHandle, hva: u64, len: u64) -> Result<u64, VmError> {
+        let mut state = self.lock();
+        let gpa = ARENA_GPA + u64::from(state.arena_chunks) * CHUNK_LEN;
+        self.add(&mut state, vm, Slot { gpa, hva, len, is_read_only: true })?;
+        state.arena_chunks += u32::try_from(len.div_ceil(CHUNK_LEN)).map_err(|_| VmError::Full("guest memory"))?;
+        Ok(gpa)
+    }
+
+    /// Most memslots that KVM allows.
+    pub(super) fn max_slots(&self) -> usize {
+        self.max_slots
     }
 
     /// Number of memslots in use.
@@ -92,7 +111,11 @@ impl Memslots {
         }
         let number = state.arena_chunks;
         let gpa = ARENA_GPA + u64::from(number) * CHUNK_LEN;
-        self.add(&mut state, vm, Slot { gpa, hva: self.arena + chunk as u64 * CHUNK_LEN, len: CHUNK_LEN })?;
+        self.add(
+            &mut state,
+            vm,
+            Slot { gpa, hva: self.arena + chunk as u64 * CHUNK_LEN, len: CHUNK_LEN, is_read_only: false },
+        )?;
         state.arena_chunks += 1;
         self.chunks[chunk].store(number + 1, Ordering::Release);
         Ok(number)
@@ -104,7 +127,7 @@ impl Memslots {
         }
         vm.set_memory_region(kvm_userspace_memory_region {
             slot: u32::try_from(state.slots.len()).unwrap_or(u32::MAX),
-            flags: 0,
+            flags: if slot.is_read_only { KVM_MEM_READONLY } else { 0 },
             guest_phys_addr: slot.gpa,
             memory_size: slot.len,
             userspace_addr: slot.hva,

@@ -1,9 +1,11 @@
 //! The virtual machine: the only layer that knows KVM.
 
+pub mod doctor;
 pub mod kick;
 pub mod layout;
 pub mod machine;
 pub mod memslots;
+mod remedy;
 pub mod startup;
 pub mod stubs;
 pub mod system;
@@ -66,7 +68,8 @@ impl VmError {
     /// What the user can do about it, in one line.
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::Open(error) => Some(open_remedy(error)),
+            Self::Open(error) => Some(remedy::of_open(error)),
+            Self::ApiVersion(..0) => Some("it is not the KVM device: see ls -l /dev/kvm".to_owned()),
             Self::ApiVersion(_) | Self::Capability(_) => Some("Linux 5.13 or newer on x86-64 is needed".to_owned()),
             _ => None,
         }
@@ -74,29 +77,5 @@ impl VmError {
 
     pub(crate) fn ioctl(call: &'static str) -> impl FnOnce(kvm_ioctls::Error) -> Self {
         move |error| Self::Ioctl { call, source: io::Error::from_raw_os_error(error.errno()) }
-    }
-}
-
-fn open_remedy(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            "load the module (modprobe kvm_intel or kvm_amd), or enable virtualisation in the firmware or in the VM \
-             that this runs in"
-                .to_owned()
-        }
-        io::ErrorKind::PermissionDenied => permission_remedy(),
-        _ => "ls -l /dev/kvm shows whether it is the KVM device".to_owned(),
-    }
-}
-
-fn permission_remedy() -> String {
-    use std::os::unix::fs::MetadataExt;
-    let group = std::fs::metadata("/dev/kvm")
-        .ok()
-        .filter(|meta| meta.mode() & 0o060 == 0o060)
-        .and_then(|meta| nix::unistd::Group::from_gid(meta.gid().into()).ok().flatten());
-    match group {
-        Some(group) => format!("sudo usermod -aG {} $USER, then log in again", group.name),
-        None => "sudo chgrp kvm /dev/kvm && sudo chmod 660 /dev/kvm, and be in group kvm".to_owned(),
     }
 }

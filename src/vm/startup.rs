@@ -28,7 +28,8 @@ unsafe extern "C" {
 const CODE: u64 = 0x7fff_ffff_d000;
 const WORD: u64 = CODE + PAGE_SIZE;
 
-fn code() -> &'static [u8] {
+/// The user code of the probe and of the doctor.
+pub(super) fn code() -> &'static [u8] {
     let start = &raw const kvm_se_probe_start;
     let end = &raw const kvm_se_probe_end;
     // SAFETY: both labels delimit one read-only section of this executable.

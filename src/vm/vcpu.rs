@@ -123,6 +123,8 @@ impl Vcpu {
     /// Kicks of the calling thread reach this vCPU from now on.
     pub fn attach(&mut self) {
         let flag = &raw mut self.fd.get_kvm_run().immediate_exit;
+        // Dropping an attachment resets what a newer one of the same thread has set.
+        self.attachment = None;
         // SAFETY: the page belongs to `fd`, which is dropped after the attachment.
         self.attachment = Some(unsafe { Attachment::new(flag) });
     }
@@ -308,9 +310,11 @@ impl Vcpu {
         None
     }
 
-    /// `sysretq` leaves r11 with what goes into rflags.
+    /// `sysretq` puts r11 into rflags. It clears RF though, and with TF it traps before the first instruction (see
+    /// `do_syscall_64` in `arch/x86/entry/syscall_64.c`).
     fn r11_is_rflags(&self) -> bool {
-        RFlags::sanitised(self.regs.r11) == self.regs.rflags
+        const NOT_BY_SYSRET: RFlags = RFlags::TF.union(RFlags::RF);
+        RFlags::sanitised(self.regs.r11) == self.regs.rflags && self.regs.rflags & NOT_BY_SYSRET.bits() == 0
     }
 
     fn leave_ring_0(&mut self) {

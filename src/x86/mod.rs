@@ -4,6 +4,7 @@ pub mod descriptor;
 pub mod exception;
 pub mod paging;
 pub mod regs;
+pub mod tsc;
 pub mod xstate;
 
 pub use exception::{PageFaultCode, Vector};

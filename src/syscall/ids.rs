@@ -1,0 +1,62 @@
+//! Ids and privileges of the process, which are those of the host process.
+
+use super::host::{HostArg, args, passthrough};
+use crate::abi::{Errno, UserAddr, UserPtr};
+use crate::proc::Task;
+
+passthrough! {
+    sys_getpid() = SYS_getpid;
+    sys_getppid() = SYS_getppid;
+    sys_gettid() = SYS_gettid;
+    sys_getpgrp() = SYS_getpgrp;
+    sys_getpgid(pid: i32) = SYS_getpgid;
+    sys_setpgid(pid: i32, group: i32) = SYS_setpgid;
+    sys_getsid(pid: i32) = SYS_getsid;
+    sys_setsid() = SYS_setsid;
+    sys_getuid() = SYS_getuid;
+    sys_geteuid() = SYS_geteuid;
+    sys_getgid() = SYS_getgid;
+    sys_getegid() = SYS_getegid;
+    sys_setuid(uid: u32) = SYS_setuid;
+    sys_setgid(gid: u32) = SYS_setgid;
+    sys_setreuid(real: i32, effective: i32) = SYS_setreuid;
+    sys_setregid(real: i32, effective: i32) = SYS_setregid;
+    sys_setresuid(real: i32, effective: i32, saved: i32) = SYS_setresuid;
+    sys_setresgid(real: i32, effective: i32, saved: i32) = SYS_setresgid;
+    sys_getresuid(real: UserPtr<u32>, effective: UserPtr<u32>, saved: UserPtr<u32>) = SYS_getresuid;
+    sys_getresgid(real: UserPtr<u32>, effective: UserPtr<u32>, saved: UserPtr<u32>) = SYS_getresgid;
+    sys_setfsuid(uid: u32) = SYS_setfsuid;
+    sys_setfsgid(gid: u32) = SYS_setfsgid;
+    sys_capget(header: UserPtr<CapHeader>, sets: UserPtr<CapSets>) = SYS_capget;
+    sys_capset(header: UserPtr<CapHeader>, sets: UserPtr<CapSets>) = SYS_capset;
+}
+
+/// `struct __user_cap_header_struct`: version and pid.
+pub(super) type CapHeader = [u32; 2];
+/// Two `struct __user_cap_data_struct`: effective, permitted, inheritable.
+pub(super) type CapSets = [u32; 6];
+
+pub(super) fn sys_getgroups(task: &mut Task, count: i32, groups: UserAddr) -> Result<u64, Errno> {
+    task.host(libc::SYS_getgroups, args![count, group_list(count, groups)])
+}
+
+pub(super) fn sys_setgroups(task: &mut Task, count: i32, groups: UserAddr) -> Result<u64, Errno> {
+    task.host(libc::SYS_setgroups, args![count, group_list(count, groups)])
+}
+
+/// As many groups as the kernel reads or writes at most (`NGROUPS_MAX`).
+fn group_list(count: i32, groups: UserAddr) -> HostArg<'static> {
+    const NGROUPS_MAX: u64 = 65536;
+    let count = u64::try_from(count).unwrap_or(0).min(NGROUPS_MAX);
+    HostArg::Guest(groups, count * size_of::<u32>() as u64)
+}
+
+pub(super) fn sys_personality(task: &mut Task, persona: u32) -> Result<u64, Errno> {
+    const QUERY: u32 = 0xffff_ffff;
+    const READ_IMPLIES_EXEC: u32 = 0x0040_0000;
+    if persona != QUERY && persona & READ_IMPLIES_EXEC != 0 {
+        task.missing(format_args!("personality with READ_IMPLIES_EXEC"));
+        return Err(Errno::EINVAL);
+    }
+    task.host(libc::SYS_personality, args![persona])
+}

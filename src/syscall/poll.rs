@@ -1,0 +1,134 @@
+//! poll(2), select(2) and their kin (the kernel's `fs/select.c`).
+
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use super::host::{HostArg, args};
+use super::nested::BAD;
+use crate::abi::{Errno, UserAddr, UserPtr};
+use crate::proc::Task;
+use crate::sys::descriptor::guest_limit;
+
+/// `struct timespec` or `struct timeval`.
+type Time = [i64; 2];
+
+/// `struct pollfd`.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub(super) struct PollFd {
+    fd: i32,
+    events: u16,
+    revents: u16,
+}
+
+/// The argument of pselect6 that is a mask and its size.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub(super) struct SizedMask {
+    mask: u64,
+    size: u64,
+}
+
+pub(super) fn sys_poll(task: &mut Task, fds: UserPtr<PollFd>, count: u32, timeout: i32) -> Result<u64, Errno> {
+    let mut set = PollSet::read(task, fds, count);
+    let result = task.host(libc::SYS_poll, args![set.arg(), count, timeout]);
+    set.finish(task, result)
+}
+
+pub(super) fn sys_ppoll(
+    task: &mut Task,
+    fds: UserPtr<PollFd>,
+    count: u32,
+    timeout: UserPtr<Time>,
+    mask: UserPtr<u64>,
+    mask_size: u64,
+) -> Result<u64, Errno> {
+    let mut room = [0; 8];
+    let mask = task.mask_arg(mask, mask_size, &mut room);
+    let mut set = PollSet::read(task, fds, count);
+    let result = task.host(libc::SYS_ppoll, args![set.arg(), count, timeout, mask, mask_size]);
+    set.finish(task, result)
+}
+
+/// The guest's array, with none of the runner's descriptors in it.
+struct PollSet {
+    from: UserPtr<PollFd>,
+    /// `None` if the guest's array cannot be read.
+    fds: Option<Vec<PollFd>>,
+}
+
+impl PollSet {
+    fn read(task: &Task, from: UserPtr<PollFd>, count: u32) -> Self {
+        // More than RLIMIT_NOFILE are EINVAL before the host looks at them.
+        let len = usize::try_from(count).ok().filter(|_| i64::from(count) <= i64::from(guest_limit()));
+        let fds = len.and_then(|len| task.process.mm.read_array(from, len).ok());
+        Self { from, fds: fds.map(hide_runner_fds) }
+    }
+
+    fn arg(&mut self) -> HostArg<'_> {
+        match &mut self.fds {
+            Some(fds) => HostArg::Out(fds.as_mut_slice().as_mut_bytes()),
+            None => HostArg::Int(BAD),
+        }
+    }
+
+    /// Hands `revents` to the guest, and nothing but those: another thread may be changing the rest.
+    fn finish(self, task: &Task, result: Result<u64, Errno>) -> Result<u64, Errno> {
+        let is_written = result.is_ok() || result == Err(Errno::EINTR);
+        for (index, polled) in (0..).zip(self.fds.iter().flatten()).filter(|_| is_written) {
+            let revents = self.from.at(index).addr().wrapping_add(std::mem::offset_of!(PollFd, revents) as u64);
+            task.process.mm.write(UserPtr::new(revents), &polled.revents)?;
+        }
+        result
+    }
+}
+
+/// A descriptor of the runner's is one that nobody has: POLLNVAL.
+fn hide_runner_fds(mut fds: Vec<PollFd>) -> Vec<PollFd> {
+    fds.iter_mut().filter(|polled| polled.fd >= guest_limit()).for_each(|polled| polled.fd = i32::MAX);
+    fds
+}
+
+pub(super) fn sys_select(
+    task: &mut Task,
+    count: i32,
+    read: UserAddr,
+    write: UserAddr,
+    except: UserAddr,
+    timeout: UserPtr<Time>,
+) -> Result<u64, Errno> {
+    let count = count.min(guest_limit());
+    let [read, write, except] = [read, write, except].map(|set| fd_set(set, count));
+    task.host(libc::SYS_select, args![count, read, write, except, timeout])
+}
+
+pub(super) fn sys_pselect6(
+    task: &mut Task,
+    count: i32,
+    read: UserAddr,
+    write: UserAddr,
+    except: UserAddr,
+    timeout: UserPtr<Time>,
+    sized_mask: UserPtr<SizedMask>,
+) -> Result<u64, Errno> {
+    let count = count.min(guest_limit());
+    let [read, write, except] = [read, write, except].map(|set| fd_set(set, count));
+    let mut room = [0; 8];
+    let host_mask = if sized_mask.is_null() {
+        SizedMask { mask: 0, size: 0 }
+    } else {
+        let SizedMask { mask, size } = task.process.mm.read(sized_mask)?;
+        let mask = match task.mask_arg(UserPtr::new(UserAddr::new(mask)), size, &mut room) {
+            HostArg::In(bytes) => bytes.as_ptr().addr() as u64,
+            HostArg::Int(addr) => addr,
+            _ => BAD,
+        };
+        SizedMask { mask, size }
+    };
+    task.host(libc::SYS_pselect6, args![count, read, write, except, timeout, host_mask.as_bytes()])
+}
+
+/// A set of `count` descriptors. The host never looks at the bits above, as Linux does not at those of numbers that
+/// its table of descriptors has no room for.
+fn fd_set(addr: UserAddr, count: i32) -> HostArg<'static> {
+    HostArg::Guest(addr, u64::try_from(count).unwrap_or(0).div_ceil(64) * 8)
+}

@@ -1,0 +1,56 @@
+//! Strings that the guest names: paths, names of attributes, types of file systems.
+
+use std::ffi::CString;
+
+use super::arg::PathPtr;
+use super::host::HostArg;
+use crate::abi::{Errno, TASK_SIZE, UserAddr};
+use crate::proc::Task;
+
+/// Longest path with its NUL (`PATH_MAX` in the kernel's `include/uapi/linux/limits.h`).
+const PATH_MAX: usize = 4096;
+
+/// A string of the guest's, read once.
+///
+/// A host call gets the copy. Where there is none it gets a pointer as bad as the guest's, and where the string is
+/// too long one that is as much too long: so the host kernel reports what is wrong, at the place among its other
+/// checks that it has on Linux.
+#[derive(Debug)]
+pub(super) enum HostString {
+    /// The copy.
+    Copied(CString),
+    /// The null pointer, which some calls allow.
+    Null,
+    /// Memory that cannot be read.
+    Unreadable,
+}
+
+impl<'a> From<&'a HostString> for HostArg<'a> {
+    fn from(string: &'a HostString) -> Self {
+        match string {
+            HostString::Copied(string) => string.as_c_str().into(),
+            HostString::Null => Self::Int(0),
+            HostString::Unreadable => Self::Int(TASK_SIZE),
+        }
+    }
+}
+
+impl Task {
+    /// The path at `path`, for the host (`getname` in the kernel's `fs/namei.c`).
+    pub(super) fn path(&self, path: PathPtr) -> HostString {
+        self.string(path.0, PATH_MAX)
+    }
+
+    /// The string at `from`, of which the host kernel looks at no more than `max` bytes, the NUL included.
+    pub(super) fn string(&self, from: UserAddr, max: usize) -> HostString {
+        if from.is_null() {
+            return HostString::Null;
+        }
+        let bytes = match self.process.mm.read_string(from, max, Errno::ENAMETOOLONG) {
+            Ok(bytes) => bytes,
+            Err(Errno::ENAMETOOLONG) => vec![b'/'; max],
+            Err(_) => return HostString::Unreadable,
+        };
+        CString::new(bytes).map_or(HostString::Unreadable, HostString::Copied)
+    }
+}

@@ -1,0 +1,47 @@
+//! What the machine is called, has and uses (the kernel's `kernel/sys.c`).
+
+use super::arg::{BytesIn, BytesOut};
+use super::host::{HostArg, args, passthrough};
+use crate::abi::{Errno, UserAddr, UserPtr};
+use crate::proc::Task;
+
+passthrough! {
+    sys_uname(name: UserPtr<libc::utsname>) = SYS_uname;
+    sys_sysinfo(info: UserPtr<libc::sysinfo>) = SYS_sysinfo;
+    sys_getrusage(who: i32, usage: UserPtr<libc::rusage>) = SYS_getrusage;
+}
+
+/// Bytes of a host or domain name (`__NEW_UTS_LEN`).
+const NAME_LEN: u64 = 64;
+
+fn name(from: BytesIn, len: i32) -> HostArg<'static> {
+    HostArg::Guest(from.0, u64::try_from(len).unwrap_or(0).min(NAME_LEN))
+}
+
+pub(super) fn sys_sethostname(task: &mut Task, from: BytesIn, len: i32) -> Result<u64, Errno> {
+    task.host(libc::SYS_sethostname, args![name(from, len), len])
+}
+
+pub(super) fn sys_setdomainname(task: &mut Task, from: BytesIn, len: i32) -> Result<u64, Errno> {
+    task.host(libc::SYS_setdomainname, args![name(from, len), len])
+}
+
+pub(super) fn sys_syslog(task: &mut Task, action: i32, to: BytesOut, len: i32) -> Result<u64, Errno> {
+    let room = u64::try_from(len).unwrap_or(0);
+    task.host(libc::SYS_syslog, args![action, HostArg::Guest(to.0, room), len])
+}
+
+/// Names and numbers of file systems (`fs/filesystems.c`).
+pub(super) fn sys_sysfs(task: &mut Task, option: i32, first: u64, second: UserAddr) -> Result<u64, Errno> {
+    const INDEX_OF_NAME: i32 = 1;
+    const NAME_OF_INDEX: i32 = 2;
+    match option {
+        INDEX_OF_NAME => {
+            let name = task.string(UserAddr::new(first), 4096);
+            task.host(libc::SYS_sysfs, args![option, &name])
+        }
+        // The kernel's names are short.
+        NAME_OF_INDEX => task.host(libc::SYS_sysfs, args![option, first, HostArg::Guest(second, 1)]),
+        _ => task.host(libc::SYS_sysfs, args![option]),
+    }
+}

@@ -1,0 +1,60 @@
+//! Clocks, timers, sleeping (the kernel's `kernel/time/`). A timer of the guest's is one of the host process: its
+//! signal reaches the guest as any other.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use super::arg::{Clock, IntervalTimer};
+use super::host::{HostArg, args, passthrough};
+use crate::abi::{Errno, UserPtr};
+use crate::proc::Task;
+use crate::vm::kick::KICK_SIGNAL;
+
+passthrough! {
+    sys_clock_gettime(clock: Clock, time: UserPtr<libc::timespec>) = SYS_clock_gettime;
+    sys_clock_settime(clock: Clock, time: UserPtr<libc::timespec>) = SYS_clock_settime;
+    sys_clock_getres(clock: Clock, resolution: UserPtr<libc::timespec>) = SYS_clock_getres;
+    sys_clock_nanosleep(clock: Clock, flags: i32, time: UserPtr<libc::timespec>, left: UserPtr<libc::timespec>)
+        = SYS_clock_nanosleep;
+    sys_clock_adjtime(clock: Clock, change: UserPtr<libc::timex>) = SYS_clock_adjtime;
+    sys_adjtimex(change: UserPtr<libc::timex>) = SYS_adjtimex;
+    sys_nanosleep(time: UserPtr<libc::timespec>, left: UserPtr<libc::timespec>) = SYS_nanosleep;
+    sys_gettimeofday(time: UserPtr<libc::timeval>, zone: UserPtr<libc::timezone>) = SYS_gettimeofday;
+    sys_settimeofday(time: UserPtr<libc::timeval>, zone: UserPtr<libc::timezone>) = SYS_settimeofday;
+    sys_time(time: UserPtr<i64>) = SYS_time;
+    sys_times(times: UserPtr<libc::tms>) = SYS_times;
+    sys_getitimer(timer: IntervalTimer, value: UserPtr<libc::itimerval>) = SYS_getitimer;
+    sys_setitimer(timer: IntervalTimer, new: UserPtr<libc::itimerval>, old: UserPtr<libc::itimerval>) = SYS_setitimer;
+    sys_alarm(seconds: u32) = SYS_alarm;
+    sys_timer_settime(timer: i32, flags: i32, new: UserPtr<libc::itimerspec>, old: UserPtr<libc::itimerspec>)
+        = SYS_timer_settime;
+    sys_timer_gettime(timer: i32, value: UserPtr<libc::itimerspec>) = SYS_timer_gettime;
+    sys_timer_getoverrun(timer: i32) = SYS_timer_getoverrun;
+    sys_timer_delete(timer: i32) = SYS_timer_delete;
+}
+
+/// The kernel's `struct sigevent`.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub(super) struct SigEvent {
+    value: u64,
+    signal: i32,
+    notify: i32,
+    rest: [u64; 6],
+}
+
+pub(super) fn sys_timer_create(
+    task: &mut Task,
+    clock: Clock,
+    event: UserPtr<SigEvent>,
+    timer: UserPtr<i32>,
+) -> Result<u64, Errno> {
+    if event.is_null() {
+        return task.host(libc::SYS_timer_create, args![clock, 0u64, timer]);
+    }
+    let event = task.process.mm.read(event)?;
+    if event.signal == KICK_SIGNAL && event.notify != libc::SIGEV_NONE {
+        task.missing(format_args!("timer_create with signal {KICK_SIGNAL}"));
+        return Err(Errno::EINVAL);
+    }
+    task.host(libc::SYS_timer_create, args![clock, HostArg::In(event.as_bytes()), timer])
+}

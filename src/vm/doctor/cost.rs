@@ -1,0 +1,117 @@
+//! What exits cost here: medians, so that a disturbance does not show.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::check::{Answer, Check, Failure, Need};
+use super::routines::Routine;
+use super::scratch::{Page, RW, Scratch};
+use crate::vm::{Machine, Trap, Vcpu};
+use crate::x86::UserRegs;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check { what: "virtual machine", need: Need::May, perform: creation },
+    Check { what: "system call", need: Need::May, perform: system_call },
+    Check { what: "page fault", need: Need::May, perform: page_fault },
+    Check { what: "vCPU on a new thread", need: Need::May, perform: first_run },
+];
+
+fn creation(_: &mut Scratch) -> Result<Answer, Failure> {
+    const ROUNDS: usize = 5;
+    let mut costs = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let before = Instant::now();
+        let scratch = Scratch::new()?;
+        costs.push(before.elapsed());
+        drop(scratch);
+    }
+    Ok(Answer::value(micros(median(&mut costs)), "to make one, the start-up probe included"))
+}
+
+fn system_call(scratch: &mut Scratch) -> Result<Answer, Failure> {
+    const ROUNDS: usize = 2000;
+    scratch.call("a system call", Scratch::at(Routine::Syscalls))?;
+    let mut costs = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let before = Instant::now();
+        scratch.call_again("a system call")?;
+        costs.push(before.elapsed());
+    }
+    Ok(Answer::value(micros(median(&mut costs)), "there and back, without the host's work"))
+}
+
+/// Walks over pages that the host already has; each step maps one and ends in the fault of the next.
+fn page_fault(scratch: &mut Scratch) -> Result<Answer, Failure> {
+    const FIRST: u64 = 1;
+    const PAGES: u64 = 400;
+    scratch.number((FIRST..FIRST + PAGES).map(Page));
+    let mut costs = Vec::with_capacity(usize::try_from(PAGES).unwrap_or(0));
+    let mut trap = scratch.start(UserRegs { rdi: Page(FIRST).gva(), ..Scratch::at(Routine::Walk) })?;
+    for number in FIRST..FIRST + PAGES {
+        let before = Instant::now();
+        match trap {
+            Trap::PageFault { addr, .. } if addr == Page(number).gva() => scratch.map(Page(number), RW)?,
+            other => return Err(Failure::trap("a walk over pages", other)),
+        }
+        trap = scratch.resume()?;
+        costs.push(before.elapsed());
+    }
+    Ok(Answer::value(micros(median(&mut costs)), "there and back, one page mapped; kvm-se maps many at a time"))
+}
+
+/// The first KVM_RUN of a vCPU by another thread than before.
+fn first_run(scratch: &mut Scratch) -> Result<Answer, Failure> {
+    const ROUNDS: usize = 7;
+    const DEAR: Duration = Duration::from_millis(1);
+    let mut costs = Vec::with_capacity(ROUNDS);
+    let Scratch { vcpu, machine, .. } = scratch;
+    for _ in 0..ROUNDS {
+        let run = || timed_run(machine, vcpu);
+        let result = thread::scope(|scope| scope.spawn(run).join());
+        costs.push(result.map_err(|_| Failure::wrong("a thread ended"))??);
+    }
+    let cost = median(&mut costs);
+    let meaning = if cost < DEAR { "threads can take over used vCPUs" } else { "new threads get new vCPUs" };
+    Ok(Answer::value(micros(cost), format!("first run; {meaning}")))
+}
+
+fn timed_run(machine: &Machine, vcpu: &mut Vcpu) -> Result<Duration, Failure> {
+    *vcpu.regs_mut() = Scratch::at(Routine::Syscalls);
+    let before = Instant::now();
+    match machine.run(vcpu)? {
+        Trap::Syscall => Ok(before.elapsed()),
+        other => Err(Failure::trap("a system call", other)),
+    }
+}
+
+/// The middle one; zero of none.
+pub(super) fn median(costs: &mut [Duration]) -> Duration {
+    costs.sort_unstable();
+    costs.get(costs.len() / 2).copied().unwrap_or_default()
+}
+
+/// In microseconds, or milliseconds if there are many.
+pub(super) fn micros(cost: Duration) -> String {
+    const MANY: Duration = Duration::from_millis(1);
+    let seconds = cost.as_secs_f64();
+    if cost < MANY { format!("{:.1} us", seconds * 1e6) } else { format!("{:.1} ms", seconds * 1e3) }
+}
+
+pub(super) fn nanos(cost: Duration) -> String {
+    format!("{} ns", cost.as_nanos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_and_units() {
+        let mut costs = [9, 1, 5].map(Duration::from_micros);
+        assert_eq!(median(&mut costs), Duration::from_micros(5));
+        assert_eq!(median(&mut []), Duration::ZERO);
+        assert_eq!(micros(Duration::from_nanos(12_340)), "12.3 us");
+        assert_eq!(micros(Duration::from_micros(19_612)), "19.6 ms");
+        assert_eq!(nanos(Duration::from_nanos(28)), "28 ns");
+    }
+}

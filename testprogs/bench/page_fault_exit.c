@@ -1,0 +1,17 @@
+// The first read in each 2 MiB of a reservation: a fault each, and only the zero page behind it.
+#define _GNU_SOURCE
+#include "bench/bench.h"
+
+#include <sys/mman.h>
+
+int main(void) {
+    const size_t step = 2 << 20, count = 2000;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    volatile char *memory = mmap(NULL, step * count, PROT_READ, flags, -1, 0);
+    if (memory == MAP_FAILED)
+        return 1;
+    double start = now_ns();
+    for (size_t i = 0; i < count; i++)
+        (void)memory[i * step];
+    return report(start, (double)count);
+}

@@ -1,0 +1,59 @@
+//! Programs under kvm-se, compared with what Linux does.
+//!
+//! One binary, which also runs where there is neither cargo nor a compiler (tests/second-kvm):
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `KVM_SE_BIN` | the kvm-se to test |
+//! | `KVM_SE_TESTPROGS` | where the programs lie ready, as `suite --build DIR` leaves them |
+//! | `KVM_SE_REQUIRE_KVM=1` | no /dev/kvm is a failure, not a reason to skip |
+//! | `KVM_SE_REQUIRE_PROGRAMS=1` | so is a program of the machine or a compiler that is not there |
+//! | `KVM_SE_TIME_FACTOR=N` | all time limits are N times as long |
+
+mod command_line;
+mod compare;
+mod invocation;
+mod machine;
+mod memory_counts;
+mod program;
+mod programs;
+mod real_programs;
+mod report;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if let [option, dir] = &words[..]
+        && option == "--build"
+    {
+        return exit_code(program::build_all(Path::new(dir)));
+    }
+    // A native program that dies is expected here, and leaves no core file.
+    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+    match trials() {
+        Ok(trials) => libtest_mimic::run(&Arguments::from_args(), trials).exit_code(),
+        Err(error) => exit_code(Err(error)),
+    }
+}
+
+fn trials() -> Result<Vec<Trial>, String> {
+    let mut trials = programs::trials()?;
+    trials.extend(real_programs::trials());
+    trials.extend(command_line::trials());
+    trials.extend(memory_counts::trials());
+    Ok(trials)
+}
+
+fn exit_code(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("suite: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
