@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ pub(crate) struct Options {
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
     /// The program, looked up in PATH, and its arguments
-    #[arg(value_name = "PROG", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "PROG", trailing_var_arg = true)]
     command: Vec<OsString>,
 }
 
@@ -91,18 +92,27 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
         return Ok(Request::Doctor);
     }
     let options = Options::try_parse_from(&args).unwrap_or_else(|error| {
+        if error.use_stderr() {
+            let text = error.to_string();
+            refuse(text.lines().next().unwrap_or_default().trim_start_matches("error: "));
+        }
         let _ = error.print();
-        std::process::exit(if error.use_stderr() { 125 } else { 0 });
+        std::process::exit(0);
     });
     init_tracing(options.verbose);
     if options.list_syscalls {
         return Ok(Request::ListSyscalls);
     }
     if options.command.is_empty() {
-        eprintln!("kvm-se: no program was named\n  kvm-se --help shows how to use it");
-        std::process::exit(125);
+        refuse("no program was named");
     }
     options.into_run().map(|run| Request::Run(Box::new(run)))
+}
+
+/// Ends the process after a mistake on the command line.
+fn refuse(what: &str) -> ! {
+    let _ = writeln!(std::io::stderr(), "kvm-se: {what}\n  kvm-se --help shows how to use it");
+    std::process::exit(125);
 }
 
 fn init_tracing(verbose: u8) {

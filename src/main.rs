@@ -12,6 +12,7 @@ use cli::{Request, Run};
 use kvm_se::proc::ExitStatus;
 use kvm_se::runner::Runner;
 use kvm_se::{Error, sys};
+use nix::errno::Errno;
 
 /// Called by the C library.
 #[expect(unsafe_code, reason = "the C library looks for this name")]
@@ -31,24 +32,23 @@ extern "C" fn main(_argc: i32, _argv: *const *const libc::c_char) -> i32 {
 fn carry_out(request: Request) -> Result<ExitStatus, Error> {
     match request {
         Request::Run(run) => execute(*run),
-        Request::Doctor => Ok(doctor()),
-        Request::ListSyscalls => Ok(quiet(|to| kvm_se::syscall::table::list(to))),
+        Request::Doctor => doctor(),
+        Request::ListSyscalls => quiet(|to| kvm_se::syscall::table::list(to)),
     }
 }
 
 /// Status 0 says that programs can run here, 1 that they cannot.
-fn doctor() -> ExitStatus {
-    let can_run = match kvm_se::vm::doctor::examine() {
+fn doctor() -> Result<ExitStatus, Error> {
+    match kvm_se::vm::doctor::examine() {
         Ok(findings) => {
-            let is_printed = quiet(|to| write!(to, "{findings}")) == ExitStatus::Code(0);
-            is_printed && findings.obstacle().is_none()
+            quiet(|to| write!(to, "{findings}"))?;
+            Ok(ExitStatus::Code(u8::from(findings.obstacle().is_some())))
         }
         Err(error) => {
             report(&error.into());
-            false
+            Ok(ExitStatus::Code(1))
         }
-    };
-    ExitStatus::Code(u8::from(!can_run))
+    }
 }
 
 fn execute(run: Run) -> Result<ExitStatus, Error> {
@@ -70,11 +70,14 @@ fn execute(run: Run) -> Result<ExitStatus, Error> {
 }
 
 /// Prints to stdout; a reader that has gone is no error.
-fn quiet(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> ExitStatus {
+fn quiet(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<ExitStatus, Error> {
     match print(&mut io::stdout().lock()) {
-        Ok(()) => ExitStatus::Code(0),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitStatus::Code(0),
-        Err(_) => ExitStatus::Code(125),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Option {
+            what: "cannot write to",
+            path: "stdout".into(),
+            source: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+        }),
+        _ => Ok(ExitStatus::Code(0)),
     }
 }
 

@@ -5,11 +5,11 @@ use std::fs::File;
 use std::sync::Arc;
 
 use crate::Error;
-use crate::abi::TASK_SIZE;
+use crate::abi::{TASK_SIZE, UserAddr};
 use crate::loader::exec::{self, Program};
 use crate::mm::{self, Access, AddressSpace, Arena, FaultError};
 use crate::proc::{ExitStatus, Inherited, Process, Task};
-use crate::signal::exception::signal_of;
+use crate::signal::exception::Fault;
 use crate::syscall::{self, Observer};
 use crate::vm::{Machine, Trap, kick};
 use crate::x86::{UserRegs, Vector};
@@ -76,6 +76,9 @@ impl Runner {
                 stats.count_trap(&trap);
             }
             if let Some(status) = answer(&mut self.task, trap, self.observer.as_ref())? {
+                if let Some(tracer) = self.observer.as_ref().and_then(|observer| observer.tracer.as_ref()) {
+                    tracer.ended(status);
+                }
                 return Ok(status);
             }
         }
@@ -88,38 +91,49 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
         Trap::Syscall => Ok(syscall::dispatch(task, observer)),
         Trap::PageFault { addr, code } => {
             if addr >= TASK_SIZE {
-                return Ok(Some(ExitStatus::Signal(libc::SIGSEGV)));
+                return Ok(Some(die_of(Fault::maperr(addr), observer)));
             }
-            on_fault(task.process.mm.fault(addr, Access::from(code)))
+            let fault = unresolved(task.process.mm.fault(addr, Access::from(code)), addr)?;
+            Ok(fault.map(|fault| die_of(fault, observer)))
         }
         Trap::BusError => {
             task.process.mm.bus_error();
             Ok(None)
         }
-        Trap::Exception { vector, .. } => Ok(Some(ExitStatus::Signal(exception_signal(task, vector)))),
+        Trap::Exception { vector, .. } => Ok(Some(die_of(exception_fault(task, vector), observer))),
         Trap::Kicked => Ok(None),
         Trap::Bad(exit) => Err(Error::BadExit(exit)),
     }
 }
 
-fn on_fault(result: Result<(), FaultError>) -> Result<Option<ExitStatus>, Error> {
+/// Nothing handles or blocks a fault, so it is the end, whatever its signal's disposition.
+fn die_of(fault: Fault, observer: Option<&Observer>) -> ExitStatus {
+    if let Some(tracer) = observer.and_then(|observer| observer.tracer.as_ref()) {
+        tracer.fault(&fault);
+    }
+    ExitStatus::Signal(fault.signal)
+}
+
+/// The fault that the access at `addr` is, unless it was resolved.
+fn unresolved(result: Result<(), FaultError>, addr: u64) -> Result<Option<Fault>, Error> {
     match result {
         Ok(()) => Ok(None),
-        Err(FaultError::Maperr | FaultError::Accerr) => Ok(Some(ExitStatus::Signal(libc::SIGSEGV))),
-        Err(FaultError::Bus) => Ok(Some(ExitStatus::Signal(libc::SIGBUS))),
+        Err(FaultError::Maperr) => Ok(Some(Fault::maperr(addr))),
+        Err(FaultError::Accerr) => Ok(Some(Fault::accerr(addr))),
+        Err(FaultError::Bus) => Ok(Some(Fault::bus(addr))),
         Err(FaultError::Vm(error)) => Err(error.into()),
     }
 }
 
 /// `int n` without a gate is a protection fault on hardware and an invalid opcode on a KVM that emulates it.
-fn exception_signal(task: &Task, vector: Vector) -> i32 {
+fn exception_fault(task: &Task, vector: Vector) -> Fault {
     const INT: u8 = 0xcd;
     let mut opcode = [0];
-    let rip = crate::abi::UserAddr::new(task.vcpu.regs().rip);
-    if vector == Vector::UD && task.process.mm.copy_in(rip, &mut opcode).is_ok() && opcode[0] == INT {
-        return signal_of(Vector::GP);
-    }
-    signal_of(vector)
+    let rip = task.vcpu.regs().rip;
+    let is_int = vector == Vector::UD
+        && task.process.mm.copy_in(UserAddr::new(rip), &mut opcode).is_ok()
+        && opcode[0] == INT;
+    Fault::of_exception(if is_int { Vector::GP } else { vector }, rip)
 }
 
 /// The process is called as its program's file, cut to what the kernel keeps (`begin_new_exec`).

@@ -8,6 +8,7 @@ use nix::unistd::Pid;
 use super::Process;
 use crate::abi::{Errno, UserAddr};
 use crate::signal::alt_stack::AltStack;
+use crate::signal::held::Held;
 use crate::signal::mask::SigSet;
 use crate::vm::{Trap, Vcpu, VmError};
 
@@ -28,10 +29,12 @@ pub struct Task {
 }
 
 /// What a thread has of its own about signals.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ThreadSignals {
     /// Blocked signals as the guest sees them; on the host, [`SigSet::host_mask`] of them.
     pub mask: SigSet,
+    /// Blocked signals that were sent and that the host cannot hold back.
+    pub held: Held,
     /// Where handlers run that ask for it.
     pub alt_stack: AltStack,
 }
@@ -52,7 +55,7 @@ impl Task {
             process,
             clear_child_tid: UserAddr::NULL,
             robust_list: RobustList::default(),
-            signals: ThreadSignals { mask, alt_stack: AltStack::default() },
+            signals: ThreadSignals { mask, ..ThreadSignals::default() },
             tid: nix::unistd::gettid(),
         }
     }

@@ -20,6 +20,8 @@ impl SigSet {
     /// What the processor makes. On the host these are faults of the runner, so it never blocks them.
     pub const SYNCHRONOUS: Self =
         Self::of(&[libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP]);
+    /// What the host never blocks.
+    pub const NEVER_BLOCKED: Self = Self::SYNCHRONOUS.union(Self::of(&[KICK_SIGNAL]));
     /// What the runner has handlers for on the host. What the guest wants of them is only remembered.
     pub const HANDLED_BY_RUNNER: Self = Self::of(&[libc::SIGSEGV, libc::SIGBUS, KICK_SIGNAL]);
 
@@ -43,6 +45,11 @@ impl SigSet {
         Self(bits)
     }
 
+    /// The set of `signal` alone; empty if that is no signal.
+    pub const fn only(signal: i32) -> Self {
+        if is_valid(signal) { Self(1 << (signal - 1)) } else { Self::EMPTY }
+    }
+
     /// Is `signal` in it? Never, if that is no signal.
     pub const fn contains(self, signal: i32) -> bool {
         is_valid(signal) && self.0 >> (signal - 1) & 1 == 1
@@ -60,7 +67,7 @@ impl SigSet {
 
     /// What the host blocks while the guest blocks these: not what the runner relies on.
     pub const fn host_mask(self) -> Self {
-        self.minus(Self::UNBLOCKABLE).minus(Self::SYNCHRONOUS).minus(Self::of(&[KICK_SIGNAL]))
+        self.minus(Self::UNBLOCKABLE).minus(Self::NEVER_BLOCKED)
     }
 
     /// What the guest may wait for on the host: a pending kick is none of its signals.

@@ -3,4 +3,5 @@
 pub mod action;
 pub mod alt_stack;
 pub mod exception;
+pub mod held;
 pub mod mask;

@@ -100,8 +100,8 @@ impl<T> Arg for UserPtr<T> {
     }
 }
 
-/// A descriptor of the guest; one that is the runner's is `EBADF`. Negative numbers pass: `AT_FDCWD`, or the kernel
-/// refuses them.
+/// A descriptor of the guest, or a negative number such as `AT_FDCWD`. One that is the runner's becomes one that nobody
+/// has: it is `EBADF`, but only where the host kernel looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fd(RawFd);
 
@@ -124,27 +124,6 @@ impl Fd {
 }
 
 impl Arg for Fd {
-    const KIND: ArgKind = ArgKind::Fd;
-
-    fn decode(raw: u64) -> Result<Self, Errno> {
-        let fd = i32::decode(raw)?;
-        if fd >= crate::sys::descriptor::guest_limit() { Err(Errno::EBADF) } else { Ok(Self(fd)) }
-    }
-}
-
-/// A descriptor that relative paths start from, or `AT_FDCWD`. One that is the runner's becomes one that nobody has: it
-/// is `EBADF` only where the host kernel looks at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DirFd(RawFd);
-
-impl DirFd {
-    /// The number.
-    pub const fn raw(self) -> RawFd {
-        self.0
-    }
-}
-
-impl Arg for DirFd {
     const KIND: ArgKind = ArgKind::Fd;
 
     fn decode(raw: u64) -> Result<Self, Errno> {
@@ -227,11 +206,13 @@ flag_args! {
     /// Operation of flock(2).
     LockBits(i32): LOCK_SH LOCK_EX LOCK_NB LOCK_UN;
     /// What access(2) asks about.
-    AccessBits(i32): R_OK W_OK X_OK;
+    AccessBits(i32): F_OK R_OK W_OK X_OK;
     /// Flags of renameat2(2).
     RenameFlags(u32): RENAME_NOREPLACE RENAME_EXCHANGE RENAME_WHITEOUT;
     /// Flags of setxattr(2).
     XattrFlags(i32): XATTR_CREATE XATTR_REPLACE;
+    /// Flags of getrandom(2).
+    RandomFlags(u32): GRND_NONBLOCK GRND_RANDOM GRND_INSECURE;
     /// Protection of mmap(2) and mprotect(2).
     ProtBits(u64): PROT_NONE PROT_READ PROT_WRITE PROT_EXEC PROT_GROWSDOWN PROT_GROWSUP;
     /// Flags of mremap(2).
@@ -289,6 +270,8 @@ packed_args! {
     FutexOp(i32) & 0x7f: FUTEX_WAIT FUTEX_WAKE FUTEX_FD FUTEX_REQUEUE FUTEX_CMP_REQUEUE FUTEX_WAKE_OP FUTEX_LOCK_PI
         FUTEX_UNLOCK_PI FUTEX_TRYLOCK_PI FUTEX_WAIT_BITSET FUTEX_WAKE_BITSET FUTEX_WAIT_REQUEUE_PI
         FUTEX_CMP_REQUEUE_PI FUTEX_LOCK_PI2; FUTEX_PRIVATE_FLAG FUTEX_CLOCK_REALTIME;
+    /// Where lseek(2) counts from.
+    Whence(i32) & 0xffff_ffff: SEEK_SET SEEK_CUR SEEK_END SEEK_DATA SEEK_HOLE;;
     /// What prctl(2) does.
     PrctlOption(i32) & 0xffff_ffff: PR_SET_PDEATHSIG PR_GET_PDEATHSIG PR_GET_DUMPABLE PR_SET_DUMPABLE PR_GET_KEEPCAPS
         PR_SET_KEEPCAPS PR_GET_TIMING PR_SET_TIMING PR_SET_NAME PR_GET_NAME PR_GET_SECCOMP PR_SET_SECCOMP

@@ -1,6 +1,6 @@
 //! Mode, owner and times of files (the kernel's `fs/open.c`, `fs/utimes.c`).
 
-use super::arg::{AtFlags, DirFd, Fd, Mode, PathPtr};
+use super::arg::{AtFlags, Fd, Mode, PathPtr};
 use super::host::args;
 use crate::abi::{Errno, UserPtr};
 use crate::proc::Task;
@@ -13,13 +13,13 @@ pub(super) fn sys_fchmod(task: &mut Task, fd: Fd, mode: Mode) -> Result<u64, Err
     task.host(libc::SYS_fchmod, args![fd, mode.0])
 }
 
-pub(super) fn sys_fchmodat(task: &mut Task, dir: DirFd, path: PathPtr, mode: Mode) -> Result<u64, Errno> {
+pub(super) fn sys_fchmodat(task: &mut Task, dir: Fd, path: PathPtr, mode: Mode) -> Result<u64, Errno> {
     task.host(libc::SYS_fchmodat, args![dir, &task.path(path), mode.0])
 }
 
 pub(super) fn sys_fchmodat2(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     mode: Mode,
     flags: AtFlags,
@@ -43,7 +43,7 @@ pub(super) fn sys_fchown(task: &mut Task, fd: Fd, user: i32, group: i32) -> Resu
 
 pub(super) fn sys_fchownat(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     user: i32,
     group: i32,
@@ -62,7 +62,7 @@ pub(super) fn sys_utimes(task: &mut Task, path: PathPtr, times: UserPtr<[libc::t
 
 pub(super) fn sys_futimesat(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     times: UserPtr<[libc::timeval; 2]>,
 ) -> Result<u64, Errno> {
@@ -71,7 +71,7 @@ pub(super) fn sys_futimesat(
 
 pub(super) fn sys_utimensat(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     times: UserPtr<[libc::timespec; 2]>,
     flags: AtFlags,

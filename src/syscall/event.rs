@@ -1,6 +1,6 @@
 //! Descriptors that report events: eventfd(2), epoll(7), timerfd_create(2), signalfd(2), inotify(7), fanotify(7).
 
-use super::arg::{DirFd, Fd, FdFlags, OpenFlags, PathPtr};
+use super::arg::{Fd, FdFlags, OpenFlags, PathPtr};
 use super::host::{HostArg, args, passthrough};
 use crate::abi::{Errno, UserPtr};
 use crate::proc::Task;
@@ -104,7 +104,7 @@ pub(super) fn sys_fanotify_mark(
     fd: Fd,
     flags: u32,
     mask: u64,
-    at: DirFd,
+    at: Fd,
     path: PathPtr,
 ) -> Result<u64, Errno> {
     let path = task.path(path);

@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 
 use super::arg::{
-    Clock, DirFd, Fd, FdFlags, FutexOp, Hex, IntervalTimer, MsgFlags, Policy, PrctlOption, Resource, Signal,
+    Clock, Fd, FdFlags, FutexOp, Hex, IntervalTimer, MsgFlags, Policy, PrctlOption, Resource, Signal,
 };
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::mm::AddressSpace;
@@ -61,12 +61,6 @@ impl From<Fd> for HostArg<'_> {
     }
 }
 
-impl From<DirFd> for HostArg<'_> {
-    fn from(fd: DirFd) -> Self {
-        fd.raw().into()
-    }
-}
-
 macro_rules! from_newtypes {
     ($($name:ident)*) => {
         $(impl From<$name> for HostArg<'_> {
@@ -77,7 +71,7 @@ macro_rules! from_newtypes {
     };
 }
 
-from_newtypes!(Clock FdFlags FutexOp Hex IntervalTimer MsgFlags Policy PrctlOption Resource Signal);
+from_newtypes!(Clock FdFlags FutexOp Hex IntervalTimer MsgFlags Policy PrctlOption RandomFlags Resource Signal Whence);
 
 impl<T> From<UserPtr<T>> for HostArg<'_> {
     fn from(ptr: UserPtr<T>) -> Self {
@@ -185,11 +179,12 @@ fn host_bounced(mm: &AddressSpace, nr: i64, args: &[HostArg<'_>], mut raw: [u64;
             && !mm.arena().is_contiguous(addr.raw(), len)
             && addr.is_user_range(len)
         {
-            let mut copy = vec![0; usize::try_from(len).map_err(|_| Errno::ENOMEM)?];
-            let readable = mm.copy_in_partly(addr, &mut copy);
-            if readable < copy.len() && mm.copy_out_partly(addr, &copy[..1]) == 0 {
-                return Err(Errno::EFAULT);
-            }
+            let len = usize::try_from(len).map_err(|_| Errno::ENOMEM)?;
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(len).map_err(|_| Errno::ENOMEM)?;
+            copy.resize(len, 0);
+            // What can be written can be read, too; a buffer of which a part is missing is refused as a whole.
+            mm.copy_in(addr, &mut copy)?;
             raw[index] = copy.as_mut_ptr().addr() as u64;
             copies.push((addr, copy));
         }

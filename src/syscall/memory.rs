@@ -1,6 +1,6 @@
 //! mmap(2) and its family.
 
-use super::arg::{Fd, MapBits, ProtBits, RemapBits, SyncBits};
+use super::arg::{Fd, Hex, MapBits, ProtBits, RemapBits, SyncBits};
 use crate::abi::mman::{MapFlags, Prot};
 use crate::abi::{Errno, PAGE_SIZE, UserAddr};
 use crate::mm::vma::VmaName;
@@ -34,8 +34,9 @@ pub(super) fn sys_mmap(
     prot: ProtBits,
     bits: MapBits,
     fd: i32,
-    offset: u64,
+    offset: Hex,
 ) -> Result<UserAddr, Errno> {
+    let offset = offset.0;
     if !offset.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
@@ -131,8 +132,8 @@ pub(super) fn sys_mremap(
     task.process.mm.remap(old, old_len, new_len, flags, new)
 }
 
-pub(super) fn sys_brk(task: &mut Task, addr: u64) -> u64 {
-    task.process.mm.set_brk(addr)
+pub(super) fn sys_brk(task: &mut Task, addr: UserAddr) -> u64 {
+    task.process.mm.set_brk(addr.raw())
 }
 
 pub(super) fn sys_madvise(task: &mut Task, addr: UserAddr, len: u64, advice: i32) -> Result<(), Errno> {

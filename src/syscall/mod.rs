@@ -34,6 +34,7 @@ mod socket;
 mod splice;
 mod stat;
 mod stats;
+mod show;
 pub mod strace;
 mod string;
 mod sync;
@@ -140,16 +141,14 @@ impl Observer {
     #[cold]
     fn execute(&self, task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
         let entry = table::entry(nr);
-        if let Some(tracer) = &self.tracer {
-            tracer.before(task, nr, args, entry);
-        }
+        let traced = self.tracer.as_ref().map(|tracer| (tracer, tracer.before(task, nr, args, entry)));
         let started = std::time::Instant::now();
         let result = execute(task, nr, args);
         if let Some(stats) = &self.stats {
             stats.count_syscall(nr, started.elapsed(), result.is_err());
         }
-        if let Some(tracer) = &self.tracer {
-            tracer.after(task, args, entry, &result);
+        if let Some((tracer, call)) = traced {
+            tracer.after(task, call, &result);
         }
         result
     }

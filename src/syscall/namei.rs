@@ -1,7 +1,7 @@
 //! Names in directories, and the directory that names start from (the kernel's `fs/namei.c`, `fs/open.c`,
 //! `fs/d_path.c`).
 
-use super::arg::{AtFlags, BytesOut, DirFd, Fd, Mode, PathPtr, RenameFlags};
+use super::arg::{AtFlags, BytesOut, Fd, Mode, PathPtr, RenameFlags};
 use super::host::{HostArg, args};
 use crate::abi::{Errno, UserAddr};
 use crate::proc::Task;
@@ -10,7 +10,7 @@ pub(super) fn sys_mkdir(task: &mut Task, path: PathPtr, mode: Mode) -> Result<u6
     task.host(libc::SYS_mkdir, args![&task.path(path), mode.0])
 }
 
-pub(super) fn sys_mkdirat(task: &mut Task, dir: DirFd, path: PathPtr, mode: Mode) -> Result<u64, Errno> {
+pub(super) fn sys_mkdirat(task: &mut Task, dir: Fd, path: PathPtr, mode: Mode) -> Result<u64, Errno> {
     task.host(libc::SYS_mkdirat, args![dir, &task.path(path), mode.0])
 }
 
@@ -18,7 +18,7 @@ pub(super) fn sys_mknod(task: &mut Task, path: PathPtr, mode: Mode, device: u32)
     task.host(libc::SYS_mknod, args![&task.path(path), mode.0, device])
 }
 
-pub(super) fn sys_mknodat(task: &mut Task, dir: DirFd, path: PathPtr, mode: Mode, device: u32) -> Result<u64, Errno> {
+pub(super) fn sys_mknodat(task: &mut Task, dir: Fd, path: PathPtr, mode: Mode, device: u32) -> Result<u64, Errno> {
     task.host(libc::SYS_mknodat, args![dir, &task.path(path), mode.0, device])
 }
 
@@ -30,7 +30,7 @@ pub(super) fn sys_unlink(task: &mut Task, path: PathPtr) -> Result<u64, Errno> {
     task.host(libc::SYS_unlink, args![&task.path(path)])
 }
 
-pub(super) fn sys_unlinkat(task: &mut Task, dir: DirFd, path: PathPtr, flags: AtFlags) -> Result<u64, Errno> {
+pub(super) fn sys_unlinkat(task: &mut Task, dir: Fd, path: PathPtr, flags: AtFlags) -> Result<u64, Errno> {
     task.host(libc::SYS_unlinkat, args![dir, &task.path(path), flags.0])
 }
 
@@ -40,9 +40,9 @@ pub(super) fn sys_rename(task: &mut Task, old: PathPtr, new: PathPtr) -> Result<
 
 pub(super) fn sys_renameat(
     task: &mut Task,
-    old_dir: DirFd,
+    old_dir: Fd,
     old: PathPtr,
-    new_dir: DirFd,
+    new_dir: Fd,
     new: PathPtr,
 ) -> Result<u64, Errno> {
     task.host(libc::SYS_renameat, args![old_dir, &task.path(old), new_dir, &task.path(new)])
@@ -50,9 +50,9 @@ pub(super) fn sys_renameat(
 
 pub(super) fn sys_renameat2(
     task: &mut Task,
-    old_dir: DirFd,
+    old_dir: Fd,
     old: PathPtr,
-    new_dir: DirFd,
+    new_dir: Fd,
     new: PathPtr,
     flags: RenameFlags,
 ) -> Result<u64, Errno> {
@@ -65,9 +65,9 @@ pub(super) fn sys_link(task: &mut Task, old: PathPtr, new: PathPtr) -> Result<u6
 
 pub(super) fn sys_linkat(
     task: &mut Task,
-    old_dir: DirFd,
+    old_dir: Fd,
     old: PathPtr,
-    new_dir: DirFd,
+    new_dir: Fd,
     new: PathPtr,
     flags: AtFlags,
 ) -> Result<u64, Errno> {
@@ -78,7 +78,7 @@ pub(super) fn sys_symlink(task: &mut Task, target: PathPtr, path: PathPtr) -> Re
     task.host(libc::SYS_symlink, args![&task.path(target), &task.path(path)])
 }
 
-pub(super) fn sys_symlinkat(task: &mut Task, target: PathPtr, dir: DirFd, path: PathPtr) -> Result<u64, Errno> {
+pub(super) fn sys_symlinkat(task: &mut Task, target: PathPtr, dir: Fd, path: PathPtr) -> Result<u64, Errno> {
     task.host(libc::SYS_symlinkat, args![&task.path(target), dir, &task.path(path)])
 }
 
@@ -86,7 +86,7 @@ pub(super) fn sys_readlink(task: &mut Task, path: PathPtr, to: BytesOut, len: i3
     task.host(libc::SYS_readlink, args![&task.path(path), link_buffer(to.0, len), len])
 }
 
-pub(super) fn sys_readlinkat(task: &mut Task, dir: DirFd, path: PathPtr, to: BytesOut, len: i32) -> Result<u64, Errno> {
+pub(super) fn sys_readlinkat(task: &mut Task, dir: Fd, path: PathPtr, to: BytesOut, len: i32) -> Result<u64, Errno> {
     task.host(libc::SYS_readlinkat, args![dir, &task.path(path), link_buffer(to.0, len), len])
 }
 

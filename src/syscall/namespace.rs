@@ -1,6 +1,6 @@
 //! Mounts (the kernel's `fs/namespace.c`, `fs/fsopen.c`).
 
-use super::arg::{Arg, DirFd, Fd, Hex, PathPtr, StrPtr};
+use super::arg::{Arg, Fd, Hex, PathPtr, StrPtr};
 use super::host::{HostArg, args};
 use super::iovec::MAX_RW_COUNT;
 use crate::abi::{Errno, PAGE_SIZE, UserAddr};
@@ -65,13 +65,13 @@ pub(super) fn sys_pivot_root(task: &mut Task, new_root: PathPtr, put_old: PathPt
     task.host(libc::SYS_pivot_root, args![&task.path(new_root), &task.path(put_old)])
 }
 
-pub(super) fn sys_open_tree(task: &mut Task, dir: DirFd, path: PathPtr, flags: Hex) -> Result<u64, Errno> {
+pub(super) fn sys_open_tree(task: &mut Task, dir: Fd, path: PathPtr, flags: Hex) -> Result<u64, Errno> {
     task.host(libc::SYS_open_tree, args![dir, &task.path(path), flags.0])
 }
 
 pub(super) fn sys_open_tree_attr(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     flags: Hex,
     attr: UserAddr,
@@ -82,7 +82,7 @@ pub(super) fn sys_open_tree_attr(
 
 pub(super) fn sys_mount_setattr(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     flags: Hex,
     attr: UserAddr,
@@ -98,9 +98,9 @@ fn structure(addr: UserAddr, len: u64) -> HostArg<'static> {
 
 pub(super) fn sys_move_mount(
     task: &mut Task,
-    from_dir: DirFd,
+    from_dir: Fd,
     from: PathPtr,
-    to_dir: DirFd,
+    to_dir: Fd,
     to: PathPtr,
     flags: Hex,
 ) -> Result<u64, Errno> {
@@ -111,7 +111,7 @@ pub(super) fn sys_fsopen(task: &mut Task, kind: StrPtr, flags: Hex) -> Result<u6
     task.host(libc::SYS_fsopen, args![&task.string(kind.0, MOUNT_STRING_LEN), flags.0])
 }
 
-pub(super) fn sys_fspick(task: &mut Task, dir: DirFd, path: PathPtr, flags: Hex) -> Result<u64, Errno> {
+pub(super) fn sys_fspick(task: &mut Task, dir: Fd, path: PathPtr, flags: Hex) -> Result<u64, Errno> {
     task.host(libc::SYS_fspick, args![dir, &task.path(path), flags.0])
 }
 
@@ -163,7 +163,7 @@ pub(super) fn sys_fsconfig(
         }
         FSCONFIG_SET_PATH | FSCONFIG_SET_PATH_EMPTY => {
             text = task.path(PathPtr(value));
-            (HostArg::from(&text), DirFd::decode(i64::from(aux).cast_unsigned())?.raw())
+            (HostArg::from(&text), Fd::decode(i64::from(aux).cast_unsigned())?.raw())
         }
         FSCONFIG_SET_BINARY => (HostArg::Guest(value, u64::try_from(aux).unwrap_or(0)), aux),
         FSCONFIG_SET_FD => (HostArg::from(value.raw()), Fd::decode(i64::from(aux).cast_unsigned())?.raw()),

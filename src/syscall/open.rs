@@ -1,7 +1,7 @@
 //! Opening and closing files, their length and their lookup by handle (the kernel's `fs/open.c`, `fs/file.c`,
 //! `fs/fhandle.c`).
 
-use super::arg::{AccessBits, AtFlags, CloseRangeFlags, DirFd, FallocateFlags, Fd, LockBits, Mode, OpenFlags, PathPtr};
+use super::arg::{AccessBits, AtFlags, CloseRangeFlags, FallocateFlags, Fd, LockBits, Mode, OpenFlags, PathPtr};
 use super::host::{HostArg, args};
 use super::procfs;
 use crate::abi::{Errno, PAGE_SIZE, UserAddr, UserPtr};
@@ -18,7 +18,7 @@ pub(super) fn sys_open(task: &mut Task, path: PathPtr, flags: OpenFlags, mode: M
 
 pub(super) fn sys_openat(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     flags: OpenFlags,
     mode: Mode,
@@ -29,7 +29,7 @@ pub(super) fn sys_openat(
 
 pub(super) fn sys_openat2(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     how: UserAddr,
     how_len: u64,
@@ -46,7 +46,7 @@ pub(super) fn sys_creat(task: &mut Task, path: PathPtr, mode: Mode) -> Result<u6
 
 pub(super) fn sys_name_to_handle_at(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     handle: UserAddr,
     mount_id: UserPtr<u64>,
@@ -58,7 +58,7 @@ pub(super) fn sys_name_to_handle_at(
 
 pub(super) fn sys_open_by_handle_at(
     task: &mut Task,
-    mount: DirFd,
+    mount: Fd,
     handle: UserAddr,
     flags: OpenFlags,
 ) -> Result<u64, Errno> {
@@ -123,13 +123,13 @@ pub(super) fn sys_access(task: &mut Task, path: PathPtr, mode: AccessBits) -> Re
     task.host(libc::SYS_access, args![&task.path(path), mode.0])
 }
 
-pub(super) fn sys_faccessat(task: &mut Task, dir: DirFd, path: PathPtr, mode: AccessBits) -> Result<u64, Errno> {
+pub(super) fn sys_faccessat(task: &mut Task, dir: Fd, path: PathPtr, mode: AccessBits) -> Result<u64, Errno> {
     task.host(libc::SYS_faccessat, args![dir, &task.path(path), mode.0])
 }
 
 pub(super) fn sys_faccessat2(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     mode: AccessBits,
     flags: AtFlags,

@@ -1,6 +1,6 @@
 //! prctl(2) (the kernel's `kernel/sys.c`), option by option: what an unknown one would do to the runner is unknown.
 
-use super::arg::PrctlOption;
+use super::arg::{Hex, PrctlOption};
 use super::host::{HostArg, args};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
@@ -12,11 +12,12 @@ const NAME_LEN: u64 = 16;
 pub(super) fn sys_prctl(
     task: &mut Task,
     option: PrctlOption,
-    second: u64,
-    third: u64,
-    fourth: u64,
-    fifth: u64,
+    second: Hex,
+    third: Hex,
+    fourth: Hex,
+    fifth: Hex,
 ) -> Result<u64, Errno> {
+    let second = second.0;
     match option.0 {
         libc::PR_GET_TSC => return time_stamp_counter(task, UserPtr::new(UserAddr::new(second))),
         libc::PR_SET_TSC if second == u64::from(libc::PR_TSC_ENABLE.unsigned_abs()) => return Ok(0),

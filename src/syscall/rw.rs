@@ -1,6 +1,6 @@
 //! read(2), write(2) and their kin (the kernel's `fs/read_write.c`).
 
-use super::arg::{BytesIn, BytesOut, Fd, RwFlags};
+use super::arg::{BytesIn, BytesOut, Fd, RwFlags, Whence};
 use super::host::{HostArg, args};
 use super::iovec::{Iovec, MAX_RW_COUNT};
 use crate::abi::{Errno, TASK_SIZE, UserAddr, UserPtr};
@@ -102,7 +102,7 @@ pub(super) fn sys_pwritev2(
     task.host(libc::SYS_pwritev2, args![fd, &iov, iov.count(), offset, offset_high, flags.0])
 }
 
-pub(super) fn sys_lseek(task: &mut Task, fd: Fd, offset: i64, whence: i32) -> Result<u64, Errno> {
+pub(super) fn sys_lseek(task: &mut Task, fd: Fd, offset: i64, whence: Whence) -> Result<u64, Errno> {
     task.host(libc::SYS_lseek, args![fd, offset, whence])
 }
 

@@ -10,7 +10,8 @@ use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::{ExitStatus, Task};
 use crate::signal::action::{self, Disposition, SigAction};
 use crate::signal::alt_stack::StackT;
-use crate::signal::mask::{SigSet, is_valid};
+use crate::signal::held::SigInfo;
+use crate::signal::mask::SigSet;
 use crate::vm::kick::KICK_SIGNAL;
 
 /// Bytes of the kernel's `sigset_t`.
@@ -21,33 +22,35 @@ passthrough! {
 }
 
 pub(super) fn sys_kill(task: &mut Task, pid: i32, signal: Signal) -> SysResult {
+    if is_own_process(pid) && concerns_runner(task, signal.0) {
+        return to_itself(task, own_info(task, signal.0, libc::SI_USER));
+    }
     if pid <= 0 && signal.0 == KICK_SIGNAL {
         return Err(reserved(task));
     }
-    let result = if is_own_process(pid) { to_itself(task, signal.0) } else { None };
-    result.unwrap_or_else(|| pass(task, libc::SYS_kill, args![pid, signal]))
+    pass(task, libc::SYS_kill, args![pid, signal])
 }
 
 pub(super) fn sys_tkill(task: &mut Task, tid: i32, signal: Signal) -> SysResult {
-    let result = if tid == task.tid().as_raw() { to_itself(task, signal.0) } else { None };
-    result.unwrap_or_else(|| pass(task, libc::SYS_tkill, args![tid, signal]))
+    if tid == task.tid().as_raw() && concerns_runner(task, signal.0) {
+        return to_itself(task, own_info(task, signal.0, libc::SI_TKILL));
+    }
+    pass(task, libc::SYS_tkill, args![tid, signal])
 }
 
 pub(super) fn sys_tgkill(task: &mut Task, pid: i32, tid: i32, signal: Signal) -> SysResult {
-    let is_own = is_own_process(pid) && tid == task.tid().as_raw();
-    let result = if is_own { to_itself(task, signal.0) } else { None };
-    result.unwrap_or_else(|| pass(task, libc::SYS_tgkill, args![pid, tid, signal]))
+    if is_own_process(pid) && tid == task.tid().as_raw() && concerns_runner(task, signal.0) {
+        return to_itself(task, own_info(task, signal.0, libc::SI_TKILL));
+    }
+    pass(task, libc::SYS_tgkill, args![pid, tid, signal])
 }
 
-pub(super) fn sys_rt_sigqueueinfo(
-    task: &mut Task,
-    pid: i32,
-    signal: Signal,
-    info: UserPtr<libc::siginfo_t>,
-) -> SysResult {
-    read_siginfo(task, info)?;
-    let result = if is_own_process(pid) { to_itself(task, signal.0) } else { None };
-    result.unwrap_or_else(|| pass(task, libc::SYS_rt_sigqueueinfo, args![pid, signal, info]))
+pub(super) fn sys_rt_sigqueueinfo(task: &mut Task, pid: i32, signal: Signal, info: UserPtr<SigInfo>) -> SysResult {
+    let info = SigInfo { signal: signal.0, ..task.process.mm.read(info)? };
+    if is_own_process(pid) && concerns_runner(task, signal.0) {
+        return to_itself(task, info);
+    }
+    pass(task, libc::SYS_rt_sigqueueinfo, args![pid, signal, info.as_bytes()])
 }
 
 pub(super) fn sys_rt_tgsigqueueinfo(
@@ -55,12 +58,13 @@ pub(super) fn sys_rt_tgsigqueueinfo(
     pid: i32,
     tid: i32,
     signal: Signal,
-    info: UserPtr<libc::siginfo_t>,
+    info: UserPtr<SigInfo>,
 ) -> SysResult {
-    read_siginfo(task, info)?;
-    let is_own = is_own_process(pid) && tid == task.tid().as_raw();
-    let result = if is_own { to_itself(task, signal.0) } else { None };
-    result.unwrap_or_else(|| pass(task, libc::SYS_rt_tgsigqueueinfo, args![pid, tid, signal, info]))
+    let info = SigInfo { signal: signal.0, ..task.process.mm.read(info)? };
+    if is_own_process(pid) && tid == task.tid().as_raw() && concerns_runner(task, signal.0) {
+        return to_itself(task, info);
+    }
+    pass(task, libc::SYS_rt_tgsigqueueinfo, args![pid, tid, signal, info.as_bytes()])
 }
 
 pub(super) fn sys_pidfd_send_signal(
@@ -81,42 +85,57 @@ fn pass(task: &Task, nr: i64, args: &mut [HostArg<'_>]) -> SysResult {
     task.host(nr, args).map(Outcome::Value)
 }
 
-/// The kernel reads it before it looks for the process.
-fn read_siginfo(task: &Task, info: UserPtr<libc::siginfo_t>) -> Result<(), Errno> {
-    task.process.mm.copy_in(info.addr(), &mut [0; size_of::<libc::siginfo_t>()])
-}
-
 fn is_own_process(pid: i32) -> bool {
     pid == nix::unistd::getpid().as_raw()
 }
 
 fn reserved(task: &Task) -> Errno {
-    task.missing(format_args!("signal {KICK_SIGNAL} to itself"));
+    task.missing(format_args!("signal {KICK_SIGNAL} to others"));
     Errno::EINVAL
 }
 
-/// A signal that the guest sends to itself alone, where the host's delivery is not the guest's. A fatal one ends the
-/// guest here, so that the runner can report; `None` leaves the signal to the host.
-fn to_itself(task: &Task, signal: i32) -> Option<SysResult> {
-    if !is_valid(signal) {
-        return None;
-    }
-    if signal == KICK_SIGNAL {
-        return Some(Err(reserved(task)));
-    }
-    let is_synchronous = SigSet::SYNCHRONOUS.contains(signal);
+fn own_info(task: &Task, signal: i32, code: i32) -> SigInfo {
+    SigInfo::sent(signal, code, task.tid().as_raw(), nix::unistd::getuid().as_raw())
+}
+
+/// Must the runner deliver a signal that the guest sends to itself? It must where the host's delivery would not be the
+/// guest's; and a fatal signal ends the guest here, so that the runner can report.
+fn concerns_runner(task: &Task, signal: i32) -> bool {
     if task.signals.mask.contains(signal) {
-        return is_synchronous.then(|| {
-            task.missing(format_args!("signal {signal} to itself while it is blocked"));
-            Err(Errno::ENOSYS)
-        });
+        return SigSet::NEVER_BLOCKED.contains(signal);
     }
-    match task.process.actions.action(signal).map(|action| action.disposition(signal)) {
+    match disposition(task, signal) {
         // Nothing ends the first process of a container but a fault.
-        Ok(Disposition::Fatal) if !is_own_process(1) => Some(Ok(Outcome::Exit(ExitStatus::Signal(signal)))),
-        Ok(Disposition::Ignored) if SigSet::HANDLED_BY_RUNNER.contains(signal) => Some(Ok(Outcome::Value(0))),
-        _ => None,
+        Some(Disposition::Fatal) => !is_own_process(1),
+        Some(Disposition::Ignored) => SigSet::HANDLED_BY_RUNNER.contains(signal),
+        _ => false,
     }
+}
+
+fn disposition(task: &Task, signal: i32) -> Option<Disposition> {
+    task.process.actions.action(signal).ok().map(|action| action.disposition(signal))
+}
+
+fn to_itself(task: &mut Task, info: SigInfo) -> SysResult {
+    if task.signals.mask.contains(info.signal) {
+        task.signals.held.push(info)?;
+        return Ok(Outcome::Value(0));
+    }
+    Ok(match disposition(task, info.signal) {
+        Some(Disposition::Fatal) => Outcome::Exit(ExitStatus::Signal(info.signal)),
+        _ => Outcome::Value(0),
+    })
+}
+
+/// Delivers what was held back and is not in `mask`; returns the signal that ends the guest, if one does.
+fn release(task: &mut Task, mask: SigSet) -> Option<Outcome> {
+    let unblocked = SigSet::NEVER_BLOCKED.minus(mask);
+    while let Some(info) = task.signals.held.take(unblocked) {
+        if disposition(task, info.signal) == Some(Disposition::Fatal) {
+            return Some(Outcome::Exit(ExitStatus::Signal(info.signal)));
+        }
+    }
+    None
 }
 
 pub(super) fn sys_rt_sigaction(
@@ -135,9 +154,8 @@ pub(super) fn sys_rt_sigaction(
     if old.is_null() { Ok(()) } else { mm.write(old, &previous) }
 }
 
-fn do_sigaction(task: &Task, signal: i32, new: Option<SigAction>) -> Result<SigAction, Errno> {
-    let actions = &task.process.actions;
-    let previous = actions.action(signal)?;
+fn do_sigaction(task: &mut Task, signal: i32, new: Option<SigAction>) -> Result<SigAction, Errno> {
+    let previous = task.process.actions.action(signal)?;
     let Some(new) = new.map(action::as_kept) else { return Ok(previous) };
     if SigSet::UNBLOCKABLE.contains(signal) {
         return Err(Errno::EINVAL);
@@ -152,7 +170,10 @@ fn do_sigaction(task: &Task, signal: i32, new: Option<SigAction>) -> Result<SigA
     } else {
         task.host(libc::SYS_rt_sigaction, args![signal, new.as_bytes(), 0u64, SIGSET_LEN])?;
     }
-    actions.replace(signal, new)
+    if disposition == Disposition::Ignored {
+        task.signals.held.forget(signal);
+    }
+    task.process.actions.replace(signal, new)
 }
 
 pub(super) fn sys_rt_sigprocmask(
@@ -161,14 +182,13 @@ pub(super) fn sys_rt_sigprocmask(
     new: UserPtr<SigSet>,
     old: UserPtr<SigSet>,
     len: u64,
-) -> Result<(), Errno> {
+) -> SysResult {
     if len != SIGSET_LEN {
         return Err(Errno::EINVAL);
     }
-    let mm = task.process.mm.clone();
     let previous = task.signals.mask;
     if !new.is_null() {
-        let set = mm.read(new)?.minus(SigSet::UNBLOCKABLE);
+        let set = task.process.mm.read(new)?.minus(SigSet::UNBLOCKABLE);
         let mask = match how.0 {
             libc::SIG_BLOCK => previous.union(set),
             libc::SIG_UNBLOCK => previous.minus(set),
@@ -178,33 +198,69 @@ pub(super) fn sys_rt_sigprocmask(
         task.signals.mask = mask;
         crate::sys::signal::set_blocked(mask.host_mask().bits());
     }
-    if old.is_null() { Ok(()) } else { mm.write(old, &previous) }
+    if let Some(end) = release(task, task.signals.mask) {
+        return Ok(end);
+    }
+    if !old.is_null() {
+        task.process.mm.write(old, &previous)?;
+    }
+    Ok(Outcome::Value(0))
 }
 
-pub(super) fn sys_rt_sigpending(task: &mut Task, to: UserAddr, len: u64) -> Result<u64, Errno> {
-    task.host(libc::SYS_rt_sigpending, args![HostArg::Guest(to, len.min(SIGSET_LEN)), len])
+pub(super) fn sys_rt_sigpending(task: &mut Task, to: UserAddr, len: u64) -> Result<(), Errno> {
+    let mut pending = SigSet::EMPTY;
+    task.host(libc::SYS_rt_sigpending, args![pending.as_mut_bytes(), len])?;
+    let pending = pending.union(task.signals.held.pending());
+    let len = usize::try_from(len).map_err(|_| Errno::EINVAL)?;
+    task.process.mm.copy_out(to, &pending.as_bytes()[..len])
 }
 
 pub(super) fn sys_rt_sigtimedwait(
     task: &mut Task,
     set: UserPtr<SigSet>,
-    info: UserPtr<libc::siginfo_t>,
-    timeout: UserPtr<libc::timespec>,
+    info: UserPtr<SigInfo>,
+    timeout: UserPtr<[i64; 2]>,
     len: u64,
 ) -> Result<u64, Errno> {
     if len != SIGSET_LEN {
         return Err(Errno::EINVAL);
     }
-    let set = task.process.mm.read(set)?.waitable();
-    task.host(libc::SYS_rt_sigtimedwait, args![set.as_bytes(), info, timeout, len])
+    let set = task.process.mm.read(set)?;
+    let Some(held) = task.signals.held.first(set) else {
+        return task.host(libc::SYS_rt_sigtimedwait, args![set.waitable().as_bytes(), info, timeout, len]);
+    };
+    if !timeout.is_null() {
+        check_timespec(task.process.mm.read(timeout)?)?;
+    }
+    if held == KICK_SIGNAL {
+        // It has the highest number of all, so one that the host has comes first.
+        let now = [0u8; size_of::<libc::timespec>()];
+        match task.host(libc::SYS_rt_sigtimedwait, args![set.waitable().as_bytes(), info, now.as_slice(), len]) {
+            Err(Errno::EAGAIN) => {}
+            result => return result,
+        }
+    }
+    let taken = task.signals.held.take(SigSet::only(held)).ok_or(Errno::EAGAIN)?;
+    if !info.is_null() {
+        task.process.mm.write(info, &taken)?;
+    }
+    u64::try_from(held).map_err(|_| Errno::EINVAL)
 }
 
-pub(super) fn sys_rt_sigsuspend(task: &mut Task, mask: UserPtr<SigSet>, len: u64) -> Result<u64, Errno> {
+/// `timespec64_valid` in the kernel's `include/linux/time64.h`.
+fn check_timespec([seconds, nanoseconds]: [i64; 2]) -> Result<(), Errno> {
+    if seconds >= 0 && (0..1_000_000_000).contains(&nanoseconds) { Ok(()) } else { Err(Errno::EINVAL) }
+}
+
+pub(super) fn sys_rt_sigsuspend(task: &mut Task, mask: UserPtr<SigSet>, len: u64) -> SysResult {
     if len != SIGSET_LEN {
         return Err(Errno::EINVAL);
     }
-    let mask = task.process.mm.read(mask)?.host_mask();
-    task.host(libc::SYS_rt_sigsuspend, args![mask.as_bytes(), len])
+    let mask = task.process.mm.read(mask)?;
+    if let Some(end) = release(task, mask) {
+        return Ok(end);
+    }
+    pass(task, libc::SYS_rt_sigsuspend, args![mask.host_mask().as_bytes(), len])
 }
 
 pub(super) fn sys_sigaltstack(task: &mut Task, new: UserPtr<StackT>, old: UserPtr<StackT>) -> Result<(), Errno> {

@@ -1,6 +1,6 @@
 //! What files and file systems are like (the kernel's `fs/stat.c`, `fs/statfs.c`, `fs/file_attr.c`).
 
-use super::arg::{AtFlags, DirFd, Fd, Hex, PathPtr};
+use super::arg::{AtFlags, Fd, Hex, PathPtr};
 use super::host::{HostArg, args};
 use crate::abi::{Errno, PAGE_SIZE, UserAddr, UserPtr};
 use crate::proc::Task;
@@ -26,7 +26,7 @@ pub(super) fn sys_fstat(task: &mut Task, fd: Fd, to: UserPtr<libc::stat>) -> Res
 
 pub(super) fn sys_newfstatat(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     to: UserPtr<libc::stat>,
     flags: AtFlags,
@@ -36,7 +36,7 @@ pub(super) fn sys_newfstatat(
 
 pub(super) fn sys_statx(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     flags: AtFlags,
     mask: Hex,
@@ -59,7 +59,7 @@ pub(super) fn sys_ustat(task: &mut Task, device: u32, to: UserPtr<Ustat>) -> Res
 
 pub(super) fn sys_file_getattr(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     to: UserAddr,
     len: u64,
@@ -71,7 +71,7 @@ pub(super) fn sys_file_getattr(
 
 pub(super) fn sys_file_setattr(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     from: UserAddr,
     len: u64,

@@ -1,15 +1,25 @@
-//! `--strace`: system calls as strace(1) shows them.
+//! `--strace`: system calls, fatal signals and the end, as strace(1) shows them.
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Entry, SysResult};
-use crate::proc::Task;
+use super::show::{self, Shown};
+use super::{Entry, Outcome, SysResult};
+use crate::abi::UserAddr;
+use crate::proc::{ExitStatus, Task};
+use crate::signal::exception::{Fault, code};
 
 /// Writes one line a call.
 #[derive(Debug)]
 pub struct Tracer {
     to: Mutex<std::fs::File>,
+}
+
+/// A call that is being made.
+#[derive(Debug)]
+pub(super) struct Call {
+    name: String,
+    arguments: Vec<Shown>,
 }
 
 impl Tracer {
@@ -18,11 +28,100 @@ impl Tracer {
         Self { to: Mutex::new(to) }
     }
 
-    pub(super) fn before(&self, _task: &Task, _nr: u64, _args: &[u64; 6], _entry: Option<&Entry>) {}
-
-    pub(super) fn after(&self, _task: &Task, args: &[u64; 6], entry: Option<&Entry>, result: &SysResult) {
-        let name = entry.map_or("?", |entry| entry.name);
-        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = writeln!(to, "{name}({args:x?}) = {result:?}");
+    /// Notes a call and what its arguments are before it can change them.
+    pub(super) fn before(&self, task: &Task, nr: u64, raw: &[u64; 6], entry: Option<&Entry>) -> Call {
+        let (name, kinds) = match entry {
+            Some(entry) => (entry.name.to_owned(), entry.args),
+            None => (format!("syscall_{nr:#x}"), [super::arg::ArgKind::Hex; 6].as_slice()),
+        };
+        Call { name, arguments: show::arguments(kinds, raw, &|from, to| read(task, from, to)) }
     }
+
+    /// Writes the line of a call that is done.
+    pub(super) fn after(&self, task: &Task, call: Call, result: &SysResult) {
+        let value = match result {
+            Ok(Outcome::Value(value)) => *value,
+            _ => 0,
+        };
+        let arguments = call.arguments.into_iter().map(|argument| match (argument, result) {
+            (Shown::Text(text), _) => text,
+            (Shown::Output(addr), Err(_)) => show::address(addr),
+            (Shown::Output(addr), Ok(_)) => show::bytes(addr, value, &|from, to| read(task, from, to)),
+        });
+        let name = &call.name;
+        let text = format!("{name}({})", arguments.collect::<Vec<_>>().join(", "));
+        self.write(&show::line(&text, &returned(name, result)));
+        if let Ok(Outcome::Exit(ExitStatus::Signal(signal))) = *result
+            && signal != libc::SIGKILL
+        {
+            self.write(&sent(task, name, signal));
+        }
+    }
+
+    /// Writes the signal that a fault of user code makes.
+    pub fn fault(&self, fault: &Fault) {
+        let signal = show::signal(fault.signal);
+        let (code, addr) = (code_name(fault), show::address(fault.addr));
+        self.write(&format!("--- {signal} {{si_signo={signal}, si_code={code}, si_addr={addr}}} ---\n"));
+    }
+
+    /// Writes how the guest ended.
+    pub fn ended(&self, status: ExitStatus) {
+        self.write(&match status {
+            ExitStatus::Code(code) => format!("+++ exited with {code} +++\n"),
+            ExitStatus::Signal(signal) => format!("+++ killed by {} +++\n", show::signal(signal)),
+        });
+    }
+
+    fn write(&self, line: &str) {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        // A trace that cannot be written is no reason to stop the guest.
+        let _ = to.write_all(line.as_bytes());
+    }
+}
+
+fn read(task: &Task, from: u64, to: &mut [u8]) -> usize {
+    task.process.mm.copy_in_partly(UserAddr::new(from), to)
+}
+
+fn returned(name: &str, result: &SysResult) -> String {
+    /// Calls that return an address.
+    const ADDRESS: [&str; 4] = ["mmap", "mremap", "brk", "shmat"];
+    match result {
+        Ok(Outcome::Value(value)) if ADDRESS.contains(&name) => format!("{value:#x}"),
+        Ok(Outcome::Value(value)) => value.cast_signed().to_string(),
+        Ok(Outcome::Exit(ExitStatus::Signal(signal))) if *signal != libc::SIGKILL => "0".to_owned(),
+        Ok(Outcome::RegistersSet | Outcome::Exit(_)) => "?".to_owned(),
+        Err(errno) => show::failure(*errno),
+    }
+}
+
+/// A fatal signal that the guest sent to itself by the call `name`.
+fn sent(task: &Task, name: &str, signal: i32) -> String {
+    let code = match name {
+        "kill" => "SI_USER",
+        "tkill" | "tgkill" => "SI_TKILL",
+        "rt_sigqueueinfo" | "rt_tgsigqueueinfo" => "SI_QUEUE",
+        // A frame that rt_sigreturn(2) cannot use.
+        _ => "SI_KERNEL",
+    };
+    let signal = show::signal(signal);
+    let (pid, uid) = (task.tid(), nix::unistd::getuid());
+    format!("--- {signal} {{si_signo={signal}, si_code={code}, si_pid={pid}, si_uid={uid}}} ---\n")
+}
+
+fn code_name(fault: &Fault) -> String {
+    let name = match (fault.signal, fault.code) {
+        (_, code::SI_KERNEL) => "SI_KERNEL",
+        (libc::SIGSEGV, code::SEGV_MAPERR) => "SEGV_MAPERR",
+        (libc::SIGSEGV, code::SEGV_ACCERR) => "SEGV_ACCERR",
+        (libc::SIGBUS, code::BUS_ADRALN) => "BUS_ADRALN",
+        (libc::SIGBUS, code::BUS_ADRERR) => "BUS_ADRERR",
+        (libc::SIGFPE, code::FPE_INTDIV) => "FPE_INTDIV",
+        (libc::SIGFPE, code::FPE_FLTUNK) => "FPE_FLTUNK",
+        (libc::SIGILL, code::ILL_ILLOPN) => "ILL_ILLOPN",
+        (libc::SIGTRAP, code::TRAP_BRKPT) => "TRAP_BRKPT",
+        (_, other) => return other.to_string(),
+    };
+    name.to_owned()
 }

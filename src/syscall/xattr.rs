@@ -2,7 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use super::arg::{AtFlags, BytesIn, BytesOut, DirFd, Fd, PathPtr, StrPtr, XattrFlags};
+use super::arg::{AtFlags, BytesIn, BytesOut, Fd, PathPtr, StrPtr, XattrFlags};
 use super::host::{HostArg, args};
 use super::string::HostString;
 use crate::abi::{Errno, PAGE_SIZE, UserAddr, UserPtr};
@@ -141,7 +141,7 @@ fn host_args(task: &Task, from: UserAddr, len: u64) -> Result<XattrArgs, Errno> 
 
 pub(super) fn sys_setxattrat(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     flags: AtFlags,
     key: StrPtr,
@@ -155,7 +155,7 @@ pub(super) fn sys_setxattrat(
 
 pub(super) fn sys_getxattrat(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     flags: AtFlags,
     key: StrPtr,
@@ -169,7 +169,7 @@ pub(super) fn sys_getxattrat(
 
 pub(super) fn sys_listxattrat(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     flags: AtFlags,
     to: BytesOut,
@@ -180,7 +180,7 @@ pub(super) fn sys_listxattrat(
 
 pub(super) fn sys_removexattrat(
     task: &mut Task,
-    dir: DirFd,
+    dir: Fd,
     path: PathPtr,
     flags: AtFlags,
     key: StrPtr,

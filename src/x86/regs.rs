@@ -93,9 +93,9 @@ impl UserRegs {
         Self { rip, rsp, rflags: RFlags::sanitised(0), ..Self::default() }
     }
 
-    /// Number of the system call that `syscall` was executed with.
+    /// Number of the system call that `syscall` was executed with: Linux does not look at the upper half of rax.
     pub fn syscall_nr(&self) -> u64 {
-        self.rax
+        self.rax & 0xffff_ffff
     }
 
     /// The six arguments of a system call.

@@ -85,6 +85,11 @@ impl Invocation {
         Ok(Self { limit: time_limit(30), ..Self::native("/bin/sh")?.args(["-c", script]).arg(kvm_se()) })
     }
 
+    /// With ten times the time.
+    pub(crate) fn patient(self) -> Self {
+        Self { limit: self.limit * 10, ..self }
+    }
+
     /// One more argument.
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);

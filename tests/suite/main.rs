@@ -8,6 +8,7 @@
 //! | `KVM_SE_TESTPROGS` | where the programs lie ready, as `suite --build DIR` leaves them |
 //! | `KVM_SE_REQUIRE_KVM=1` | no /dev/kvm is a failure, not a reason to skip |
 //! | `KVM_SE_REQUIRE_PROGRAMS=1` | so is a program of the machine or a compiler that is not there |
+//! | `KVM_SE_STRESS=N` | how many random operations the stress tests make |
 //! | `KVM_SE_TIME_FACTOR=N` | all time limits are N times as long |
 
 mod command_line;
@@ -19,6 +20,7 @@ mod program;
 mod programs;
 mod real_programs;
 mod report;
+mod stress;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -45,6 +47,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     trials.extend(real_programs::trials());
     trials.extend(command_line::trials());
     trials.extend(memory_counts::trials());
+    trials.extend(stress::trials());
     Ok(trials)
 }
 

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_check_that_panics_or_hangs_is_reported() {
+    fn a_check_that_hangs_is_reported() {
         kick::install().unwrap();
         assert_eq!(watched(|| 5).unwrap(), 5);
         let hung = watched(|| thread::sleep(Duration::from_secs(60)));

@@ -34,19 +34,20 @@ fn strace_on_stderr() -> Outcome {
     passed(is_trace(run, &trace)?)
 }
 
-/// Reads like strace(1): a line a call, `name(arguments) = result`, the last one without result.
+/// Reads like strace(1): `name(arguments) = result`, a line a call, and how the process ended.
 fn is_trace(run: Finished, trace: &str) -> Result<Finished, Failed> {
-    let is_call = |line: &str| {
+    let calls: Vec<&str> = trace.lines().filter(|line| !line.starts_with("+++ ")).collect();
+    let is_call = |line: &&str| {
         let name = line.split('(').next().unwrap_or_default();
-        !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+        let is_name = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+        is_name && line.contains(')') && line.contains(" = ")
     };
     let path = String::from_utf8_lossy(&run.stdout).trim_end().to_owned();
     let written = format!("write(1, \"{}", path.chars().take(16).collect::<String>());
-    let last = trace.lines().last().unwrap_or_default();
-    run.check("a line a call", |_| trace.lines().all(is_call))?
-        .check("results", |_| trace.lines().filter(|line| line.contains(") = ")).count() >= 5)?
+    run.check("a line a call", |_| calls.len() >= 5 && calls.iter().all(is_call))?
         .check(&format!("{written:?} in the trace"), |_| trace.contains(&written))?
-        .check("exit_group at the end", |_| last.starts_with("exit_group(0)"))
+        .check("exit_group as the last call", |_| calls.last().is_some_and(|call| call.starts_with("exit_group(0)")))?
+        .check("the end of the process", |_| trace.ends_with("\n+++ exited with 0 +++\n"))
 }
 
 fn strace_file_that_cannot_be_written() -> Outcome {
