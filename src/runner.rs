@@ -130,9 +130,8 @@ fn exception_fault(task: &Task, vector: Vector) -> Fault {
     const INT: u8 = 0xcd;
     let mut opcode = [0];
     let rip = task.vcpu.regs().rip;
-    let is_int = vector == Vector::UD
-        && task.process.mm.copy_in(UserAddr::new(rip), &mut opcode).is_ok()
-        && opcode[0] == INT;
+    let is_int =
+        vector == Vector::UD && task.process.mm.copy_in(UserAddr::new(rip), &mut opcode).is_ok() && opcode[0] == INT;
     Fault::of_exception(if is_int { Vector::GP } else { vector }, rip)
 }
 

@@ -201,8 +201,8 @@ pub fn lift_host_limits() {
     use nix::sys::resource::{Resource, setrlimit};
     for resource in [Resource::RLIMIT_AS, Resource::RLIMIT_DATA] {
         let (_, hard) = limit(resource);
-        // A hard limit that is finite stays in force; the arena is then smaller.
-        let _ = setrlimit(resource, hard, hard);
+        // Without privilege, a hard limit that is finite stays in force; the arena is then smaller.
+        let _ = setrlimit(resource, u64::MAX, u64::MAX).or_else(|_| setrlimit(resource, hard, hard));
     }
 }
 

@@ -18,8 +18,7 @@ impl SigSet {
     /// What no process can block: SIGKILL and SIGSTOP.
     pub const UNBLOCKABLE: Self = Self::of(&[libc::SIGKILL, libc::SIGSTOP]);
     /// What the processor makes. On the host these are faults of the runner, so it never blocks them.
-    pub const SYNCHRONOUS: Self =
-        Self::of(&[libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP]);
+    pub const SYNCHRONOUS: Self = Self::of(&[libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP]);
     /// What the host never blocks.
     pub const NEVER_BLOCKED: Self = Self::SYNCHRONOUS.union(Self::of(&[KICK_SIGNAL]));
     /// What the runner has handlers for on the host. What the guest wants of them is only remembered.
@@ -53,6 +52,11 @@ impl SigSet {
     /// Is `signal` in it? Never, if that is no signal.
     pub const fn contains(self, signal: i32) -> bool {
         is_valid(signal) && self.0 >> (signal - 1) & 1 == 1
+    }
+
+    /// Those with lower numbers than `signal`.
+    pub const fn below(self, signal: i32) -> Self {
+        if is_valid(signal) { Self(self.0 & ((1 << (signal - 1)) - 1)) } else { self }
     }
 
     /// Those in either.
@@ -99,5 +103,6 @@ mod tests {
             assert!(!host.contains(signal));
         }
         assert!(host.contains(libc::SIGTERM) && host.contains(32) && host.contains(63));
+        assert!(host.below(32).contains(libc::SIGTERM) && !host.below(32).contains(32));
     }
 }

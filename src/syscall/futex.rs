@@ -78,13 +78,7 @@ pub(super) fn sys_futex_waitv(
     task.host(libc::SYS_futex_waitv, args![waiters.as_slice().as_bytes(), count, flags, timeout, clock])
 }
 
-pub(super) fn sys_futex_wake(
-    task: &mut Task,
-    addr: UserAddr,
-    mask: Hex,
-    count: i32,
-    flags: Hex,
-) -> Result<u64, Errno> {
+pub(super) fn sys_futex_wake(task: &mut Task, addr: UserAddr, mask: Hex, count: i32, flags: Hex) -> Result<u64, Errno> {
     task.host(SYS_FUTEX_WAKE, args![word(addr), mask, count, flags])
 }
 

@@ -5,7 +5,8 @@
 use std::ffi::CStr;
 
 use super::arg::{
-    Clock, Fd, FdFlags, FutexOp, Hex, IntervalTimer, MsgFlags, Policy, PrctlOption, Resource, Signal,
+    Clock, Fd, FdFlags, FutexOp, Hex, IntervalTimer, MsgFlags, Policy, PrctlOption, RandomFlags, Resource, Signal,
+    Whence,
 };
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::mm::AddressSpace;

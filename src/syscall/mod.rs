@@ -20,6 +20,7 @@ mod namei;
 mod namespace;
 mod nested;
 mod open;
+mod pkey;
 mod poll;
 mod prctl;
 mod process;

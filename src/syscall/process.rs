@@ -1,6 +1,6 @@
 //! Process and thread: exit, wait, arch_prctl, and descriptors of processes.
 
-use super::arg::{Arg, Fd};
+use super::arg::{Arg, ArgKind, Fd, Hex, Packed};
 use super::host::{HostArg, args, passthrough};
 use super::{Outcome, SysResult};
 use crate::abi::{Errno, TASK_SIZE, UserAddr, UserPtr};
@@ -10,20 +10,37 @@ pub(super) fn sys_exit(_task: &mut Task, status: i32) -> SysResult {
     Ok(Outcome::Exit(ExitStatus::code(status)))
 }
 
-pub(super) fn sys_arch_prctl(task: &mut Task, code: i32, addr: UserAddr) -> Result<(), Errno> {
-    const ARCH_SET_GS: i32 = 0x1001;
-    const ARCH_SET_FS: i32 = 0x1002;
-    const ARCH_GET_FS: i32 = 0x1003;
-    const ARCH_GET_GS: i32 = 0x1004;
+const ARCH_SET_GS: i32 = 0x1001;
+const ARCH_SET_FS: i32 = 0x1002;
+const ARCH_GET_FS: i32 = 0x1003;
+const ARCH_GET_GS: i32 = 0x1004;
+
+/// What arch_prctl(2) does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ArchCode(i32);
+
+impl Arg for ArchCode {
+    const KIND: ArgKind = ArgKind::Packed(&Packed {
+        mask: 0xffff_ffff,
+        values: &[("ARCH_SET_GS", 0x1001), ("ARCH_SET_FS", 0x1002), ("ARCH_GET_FS", 0x1003), ("ARCH_GET_GS", 0x1004)],
+        flags: &[],
+    });
+
+    fn decode(raw: u64) -> Result<Self, Errno> {
+        Ok(Self(i32::decode(raw)?))
+    }
+}
+
+pub(super) fn sys_arch_prctl(task: &mut Task, code: ArchCode, addr: UserAddr) -> Result<(), Errno> {
     let (fs, gs) = task.segment_bases()?;
-    match code {
+    match code.0 {
         ARCH_SET_FS | ARCH_SET_GS if addr.raw() >= TASK_SIZE => Err(Errno::EPERM),
         ARCH_SET_FS => task.set_segment_bases(addr.raw(), gs),
         ARCH_SET_GS => task.set_segment_bases(fs, addr.raw()),
         ARCH_GET_FS => task.process.mm.write(UserPtr::new(addr), &fs),
         ARCH_GET_GS => task.process.mm.write(UserPtr::new(addr), &gs),
         _ => {
-            task.missing(format_args!("arch_prctl code {code:#x}"));
+            task.missing(format_args!("arch_prctl code {:#x}", code.0));
             Err(Errno::EINVAL)
         }
     }
@@ -44,6 +61,8 @@ passthrough! {
         usage: UserPtr<libc::rusage>
     ) = SYS_waitid;
     sys_pidfd_open(pid: i32, flags: u32) = SYS_pidfd_open;
+    sys_unshare(what: Hex) = SYS_unshare;
+    sys_setns(namespace: Fd, kind: Hex) = SYS_setns;
 }
 
 /// A descriptor of the runner's cannot be had this way, nor one of that number of any other process.
@@ -51,7 +70,14 @@ pub(super) fn sys_pidfd_getfd(task: &mut Task, process: Fd, wanted: Fd, flags: u
     task.host(libc::SYS_pidfd_getfd, args![process, wanted, flags])
 }
 
-pub(super) fn sys_kcmp(task: &mut Task, first: i32, second: i32, kind: i32, one: u64, other: u64) -> Result<u64, Errno> {
+pub(super) fn sys_kcmp(
+    task: &mut Task,
+    first: i32,
+    second: i32,
+    kind: i32,
+    one: u64,
+    other: u64,
+) -> Result<u64, Errno> {
     const KCMP_FILE: i32 = 0;
     const KCMP_EPOLL_TFD: i32 = 7;
     let other = match kind {

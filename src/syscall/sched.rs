@@ -39,12 +39,6 @@ pub(super) fn sys_sched_setattr(task: &mut Task, pid: i32, attr: UserAddr, flags
     task.host(libc::SYS_sched_setattr, args![pid, sized(attr, u32::MAX), flags])
 }
 
-pub(super) fn sys_sched_getattr(
-    task: &mut Task,
-    pid: i32,
-    attr: UserAddr,
-    len: u32,
-    flags: u32,
-) -> Result<u64, Errno> {
+pub(super) fn sys_sched_getattr(task: &mut Task, pid: i32, attr: UserAddr, len: u32, flags: u32) -> Result<u64, Errno> {
     task.host(libc::SYS_sched_getattr, args![pid, sized(attr, len), len, flags])
 }

@@ -232,10 +232,10 @@ pub(super) fn sys_rt_sigtimedwait(
     if !timeout.is_null() {
         check_timespec(task.process.mm.read(timeout)?)?;
     }
-    if held == KICK_SIGNAL {
-        // It has the highest number of all, so one that the host has comes first.
-        let now = [0u8; size_of::<libc::timespec>()];
-        match task.host(libc::SYS_rt_sigtimedwait, args![set.waitable().as_bytes(), info, now.as_slice(), len]) {
+    if !SigSet::SYNCHRONOUS.contains(held) {
+        // Lower numbers that the host has come first.
+        let (lower, now) = (set.waitable().below(held), [0u8; size_of::<libc::timespec>()]);
+        match task.host(libc::SYS_rt_sigtimedwait, args![lower.as_bytes(), info, now.as_slice(), len]) {
             Err(Errno::EAGAIN) => {}
             result => return result,
         }

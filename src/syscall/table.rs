@@ -8,8 +8,8 @@ use super::arg::ArgKind;
 use super::handler::{Handler, args_of};
 use super::{
     SysResult, attr, descriptor, event, futex, ids, ioctl, ipc, key, limits, memory, mq, msg, namei, namespace, open,
-    poll, prctl, process, process_vm, random, readdir, rw, sched, signal, socket, splice, stat, sync, system, time,
-    xattr,
+    pkey, poll, prctl, process, process_vm, random, readdir, rw, sched, signal, socket, splice, stat, sync, system,
+    time, xattr,
 };
 use crate::abi::Errno;
 use crate::proc::Task;
@@ -182,7 +182,7 @@ table! {
     11 munmap emulated memory::sys_munmap "";
     12 brk emulated memory::sys_brk "";
     13 rt_sigaction partial signal::sys_rt_sigaction "SIG_DFL and SIG_IGN only: there are no handlers yet";
-    14 rt_sigprocmask partial signal::sys_rt_sigprocmask "SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGTRAP of other processes act at once though blocked; signal 64 of theirs is lost";
+    14 rt_sigprocmask partial signal::sys_rt_sigprocmask "SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGTRAP of other processes act at once though blocked; signal 50 of theirs is lost";
     15 rt_sigreturn partial signal::sys_rt_sigreturn "each frame is a bad one: there are no handlers yet";
     16 ioctl partial ioctl::sys_ioctl "requests with nested or unknown arguments are refused";
     17 pread64 passthrough rw::sys_pread64 "";
@@ -198,7 +198,7 @@ table! {
     27 mincore emulated memory::sys_mincore "";
     28 madvise partial memory::sys_madvise "MADV_GUARD_INSTALL, MADV_HWPOISON and MADV_SOFT_OFFLINE are refused";
     29 shmget passthrough ipc::sys_shmget "";
-    30 shmat unsupported ENOSYS "";
+    30 shmat unsupported ENOSYS "no mappings of System V segments yet";
     31 shmctl passthrough ipc::sys_shmctl "";
     32 dup passthrough descriptor::sys_dup "";
     33 dup2 passthrough descriptor::sys_dup2 "";
@@ -230,17 +230,17 @@ table! {
     59 execve unsupported ENOSYS "no new programs yet";
     60 exit emulated process::sys_exit "";
     61 wait4 passthrough process::sys_wait4 "";
-    62 kill partial signal::sys_kill "signal 64 to a process group is refused";
+    62 kill partial signal::sys_kill "signal 50 to a process group is refused";
     63 uname passthrough system::sys_uname "";
     64 semget passthrough ipc::sys_semget "";
     65 semop passthrough ipc::sys_semop "";
     66 semctl passthrough ipc::sys_semctl "";
-    67 shmdt unsupported ENOSYS "";
+    67 shmdt unsupported ENOSYS "no mappings of System V segments yet";
     68 msgget passthrough ipc::sys_msgget "";
     69 msgsnd passthrough ipc::sys_msgsnd "";
     70 msgrcv passthrough ipc::sys_msgrcv "";
     71 msgctl passthrough ipc::sys_msgctl "";
-    72 fcntl partial descriptor::sys_fcntl "signal 64 is reserved";
+    72 fcntl partial descriptor::sys_fcntl "signal 50 is reserved";
     73 flock passthrough open::sys_flock "";
     74 fsync passthrough sync::sys_fsync "";
     75 fdatasync passthrough sync::sys_fdatasync "";
@@ -347,7 +347,7 @@ table! {
     176 delete_module unsupported EPERM "refused as to an unprivileged process";
     177 get_kernel_syms unsupported ENOSYS "Linux has it no more";
     178 query_module unsupported ENOSYS "Linux has it no more";
-    179 quotactl unsupported ENOSYS "";
+    179 quotactl unsupported ENOSYS "as a kernel without CONFIG_QUOTACTL";
     180 nfsservctl unsupported ENOSYS "Linux has it no more";
     181 getpmsg unsupported ENOSYS "a number that Linux never used";
     182 putpmsg unsupported ENOSYS "a number that Linux never used";
@@ -384,13 +384,13 @@ table! {
     213 epoll_create passthrough event::sys_epoll_create "";
     214 epoll_ctl_old unsupported ENOSYS "Linux has it no more";
     215 epoll_wait_old unsupported ENOSYS "Linux has it no more";
-    216 remap_file_pages unsupported ENOSYS "";
+    216 remap_file_pages unsupported ENOSYS "file pages out of order; deprecated since Linux 3.16";
     217 getdents64 passthrough readdir::sys_getdents64 "";
     218 set_tid_address emulated process::sys_set_tid_address "";
     219 restart_syscall emulated signal::sys_restart_syscall "";
     220 semtimedop passthrough ipc::sys_semtimedop "";
     221 fadvise64 passthrough sync::sys_fadvise64 "";
-    222 timer_create partial time::sys_timer_create "signal 64 is refused";
+    222 timer_create partial time::sys_timer_create "signal 50 is refused";
     223 timer_settime passthrough time::sys_timer_settime "";
     224 timer_gettime passthrough time::sys_timer_gettime "";
     225 timer_getoverrun passthrough time::sys_timer_getoverrun "";
@@ -412,7 +412,7 @@ table! {
     241 mq_unlink passthrough mq::sys_mq_unlink "";
     242 mq_timedsend passthrough mq::sys_mq_timedsend "";
     243 mq_timedreceive passthrough mq::sys_mq_timedreceive "";
-    244 mq_notify partial mq::sys_mq_notify "signal 64 is reserved";
+    244 mq_notify partial mq::sys_mq_notify "signal 50 is reserved";
     245 mq_getsetattr passthrough mq::sys_mq_getsetattr "";
     246 kexec_load unsupported EPERM "refused as to an unprivileged process";
     247 waitid passthrough process::sys_waitid "";
@@ -440,7 +440,7 @@ table! {
     269 faccessat passthrough open::sys_faccessat "";
     270 pselect6 passthrough poll::sys_pselect6 "";
     271 ppoll passthrough poll::sys_ppoll "";
-    272 unshare unsupported ENOSYS "";
+    272 unshare passthrough process::sys_unshare "";
     273 set_robust_list partial futex::sys_set_robust_list "the list is kept, but not walked when the thread ends";
     274 get_robust_list partial futex::sys_get_robust_list "of the calling thread only";
     275 splice passthrough splice::sys_splice "";
@@ -450,14 +450,14 @@ table! {
     279 move_pages unsupported ENOSYS "as a kernel without CONFIG_NUMA";
     280 utimensat passthrough attr::sys_utimensat "";
     281 epoll_pwait passthrough event::sys_epoll_pwait "";
-    282 signalfd partial event::sys_signalfd "signals of faults and signal 64 are never reported";
+    282 signalfd partial event::sys_signalfd "signals of faults and signal 50 are never reported";
     283 timerfd_create passthrough event::sys_timerfd_create "";
     284 eventfd passthrough event::sys_eventfd "";
     285 fallocate passthrough open::sys_fallocate "";
     286 timerfd_settime passthrough event::sys_timerfd_settime "";
     287 timerfd_gettime passthrough event::sys_timerfd_gettime "";
     288 accept4 passthrough socket::sys_accept4 "";
-    289 signalfd4 partial event::sys_signalfd4 "signals of faults and signal 64 are never reported";
+    289 signalfd4 partial event::sys_signalfd4 "signals of faults and signal 50 are never reported";
     290 eventfd2 passthrough event::sys_eventfd2 "";
     291 epoll_create1 passthrough event::sys_epoll_create1 "";
     292 dup3 passthrough descriptor::sys_dup3 "";
@@ -476,7 +476,7 @@ table! {
     305 clock_adjtime passthrough time::sys_clock_adjtime "";
     306 syncfs passthrough sync::sys_syncfs "";
     307 sendmmsg passthrough msg::sys_sendmmsg "";
-    308 setns unsupported ENOSYS "";
+    308 setns passthrough process::sys_setns "";
     309 getcpu passthrough sched::sys_getcpu "";
     310 process_vm_readv partial process_vm::sys_process_vm_readv "addresses of another process are the host's";
     311 process_vm_writev partial process_vm::sys_process_vm_writev "addresses of another process are the host's";
@@ -497,14 +497,14 @@ table! {
     326 copy_file_range passthrough rw::sys_copy_file_range "";
     327 preadv2 passthrough rw::sys_preadv2 "";
     328 pwritev2 passthrough rw::sys_pwritev2 "";
-    329 pkey_mprotect unsupported ENOSYS "";
-    330 pkey_alloc unsupported ENOSYS "";
-    331 pkey_free unsupported ENOSYS "";
+    329 pkey_mprotect emulated pkey::sys_pkey_mprotect "as on a processor without protection keys";
+    330 pkey_alloc emulated pkey::sys_pkey_alloc "as on a processor without protection keys";
+    331 pkey_free emulated pkey::sys_pkey_free "as on a processor without protection keys";
     332 statx passthrough stat::sys_statx "";
     333 io_pgetevents unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
     334 rseq unsupported ENOSYS "as a kernel without CONFIG_RSEQ; C libraries do without";
     335 uretprobe unsupported ENOSYS "for the kernel's own trampoline only";
-    424 pidfd_send_signal partial signal::sys_pidfd_send_signal "signal 64 is refused";
+    424 pidfd_send_signal partial signal::sys_pidfd_send_signal "signal 50 is refused";
     425 io_uring_setup unsupported ENOSYS "requests in shared memory hold guest addresses";
     426 io_uring_enter unsupported ENOSYS "requests in shared memory hold guest addresses";
     427 io_uring_register unsupported ENOSYS "requests in shared memory hold guest addresses";
@@ -520,20 +520,20 @@ table! {
     437 openat2 passthrough open::sys_openat2 "";
     438 pidfd_getfd partial process::sys_pidfd_getfd "no descriptor whose number is one of the runner's";
     439 faccessat2 passthrough open::sys_faccessat2 "";
-    440 process_madvise unsupported ENOSYS "";
+    440 process_madvise unsupported ENOSYS "as a kernel without CONFIG_ADVISE_SYSCALLS";
     441 epoll_pwait2 passthrough event::sys_epoll_pwait2 "";
     442 mount_setattr passthrough namespace::sys_mount_setattr "";
-    443 quotactl_fd unsupported ENOSYS "";
+    443 quotactl_fd unsupported ENOSYS "as a kernel without CONFIG_QUOTACTL";
     444 landlock_create_ruleset unsupported ENOSYS "as a kernel without CONFIG_SECURITY_LANDLOCK";
     445 landlock_add_rule unsupported ENOSYS "as a kernel without CONFIG_SECURITY_LANDLOCK";
     446 landlock_restrict_self unsupported ENOSYS "as a kernel without CONFIG_SECURITY_LANDLOCK";
-    447 memfd_secret unsupported ENOSYS "";
+    447 memfd_secret unsupported ENOSYS "as a kernel without CONFIG_SECRETMEM";
     448 process_mrelease unsupported ENOSYS "it would reap memory of the host process";
     449 futex_waitv passthrough futex::sys_futex_waitv "";
     450 set_mempolicy_home_node unsupported ENOSYS "as a kernel without CONFIG_NUMA";
     451 cachestat passthrough sync::sys_cachestat "";
     452 fchmodat2 passthrough attr::sys_fchmodat2 "";
-    453 map_shadow_stack unsupported ENOSYS "";
+    453 map_shadow_stack unsupported ENOSYS "as a kernel without CONFIG_X86_USER_SHADOW_STACK";
     454 futex_wake passthrough futex::sys_futex_wake "";
     455 futex_wait passthrough futex::sys_futex_wait "";
     456 futex_requeue passthrough futex::sys_futex_requeue "";
