@@ -89,9 +89,8 @@ pub fn markdown() -> String {
     }
     text.push_str("\n| number | name | level | what is missing, and why |\n|---:|---|---|---|\n");
     for Entry { nr, name, level, note, .. } in TABLE {
-        let line = format!("| {nr} | `{name}` | {} | {}", level.name(), note.replace('|', "\\|"));
-        text.push_str(line.trim_end());
-        text.push_str(if note.is_empty() { "|\n" } else { " |\n" });
+        let note = note.replace('|', "\\|");
+        text.push_str(&format!("| {nr} | `{name}` | {} | {note} |\n", level.name()));
     }
     text
 }
