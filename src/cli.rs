@@ -183,7 +183,7 @@ fn inherited_environment() -> Vec<OsString> {
 fn open_trace(path: Option<&Path>) -> Result<Tracer, Error> {
     let option = |source: std::io::Error| Error::Option {
         what: "cannot write",
-        path: path.unwrap_or(Path::new("the trace")).into(),
+        path: path.unwrap_or_else(|| Path::new("the trace")).into(),
         source: Errno::from_raw(source.raw_os_error().unwrap_or(libc::EIO)),
     };
     let fd = match path {

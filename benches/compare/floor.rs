@@ -4,6 +4,7 @@
 //! with kvm-se's own loop, so it shows what that adds.
 
 #![expect(unsafe_code, reason = "hands memory to KVM")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot measure has nothing else to do")]
 
 use std::arch::global_asm;
 use std::time::Instant;
@@ -106,11 +107,8 @@ impl Floor {
         let vm = kvm.create_vm().expect("KVM_CREATE_VM");
         let memory = guest_memory();
         let at = memory.as_ptr().addr().next_multiple_of(4096);
-        let region = kvm_userspace_memory_region {
-            memory_size: MEMORY as u64,
-            userspace_addr: at as u64,
-            ..Default::default()
-        };
+        let region =
+            kvm_userspace_memory_region { memory_size: MEMORY as u64, userspace_addr: at as u64, ..Default::default() };
         // SAFETY: the memory lives as long as the VM, and nothing else uses it from here on.
         unsafe { vm.set_user_memory_region(region) }.expect("memslot");
         let mut vcpu = vm.create_vcpu(0).expect("KVM_CREATE_VCPU");

@@ -21,10 +21,10 @@ use crate::vm::machine::ArenaSpan;
 /// Bytes of a window.
 pub const WINDOW: u64 = 1 << 30;
 /// Sizes to try, largest first: address space may be limited.
-const LENGTHS: [u64; 6] = [1 << 46, 1 << 45, 1 << 44, 1 << 42, 1 << 40, 1 << 36];
-/// Inaccessible bytes behind the last window, more than one host call can touch: where addresses point that have no
-/// window yet.
-const GUARD: u64 = 4 << 30;
+const LENGTHS: [u64; 9] = [1 << 46, 1 << 45, 1 << 44, 1 << 42, 1 << 40, 1 << 36, 1 << 33, 1 << 31, 1 << 30];
+/// Inaccessible bytes behind the last window: where addresses point that have no window yet. The kernel touches the
+/// first bytes of any buffer first.
+const GUARD: u64 = 1 << 20;
 
 /// Guest addresses and their places.
 #[derive(Debug)]
@@ -98,8 +98,7 @@ impl Arena {
 
     #[inline]
     fn place(&self, gva: u64) -> Option<u64> {
-        #[expect(clippy::cast_possible_truncation, reason = "a 64-bit host")]
-        let place = self.places.get((gva / WINDOW) as usize)?.load(Ordering::Acquire);
+        let place = self.places.get(usize::try_from(gva / WINDOW).ok()?)?.load(Ordering::Acquire);
         place.checked_sub(1).map(u64::from)
     }
 

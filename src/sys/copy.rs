@@ -71,8 +71,8 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
     let context = context.cast::<libc::ucontext_t>();
     // SAFETY: the kernel passes a valid context to SA_SIGINFO handlers, and nobody else uses it meanwhile.
     let rip = unsafe { &mut (*context).uc_mcontext.gregs[libc::REG_RIP as usize] };
-    if *rip as usize == (&raw const kvm_se_copy_may_fault).addr() {
-        *rip = (&raw const kvm_se_copy_recover).addr() as i64;
+    if rip.cast_unsigned() == (&raw const kvm_se_copy_may_fault).addr() as u64 {
+        *rip = (&raw const kvm_se_copy_recover).addr().cast_signed() as i64;
     } else {
         // A fault of the runner's own: die by it when the instruction is executed again.
         super::signal::restore_default(signal);
