@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use vm_memory::mmap::MmapRegionError;
 use vm_memory::{Bytes, GuestAddress, GuestRegionMmap, MemoryRegionAddress, MmapRegion, VolatileMemory};
 
 use super::VmError;
@@ -32,7 +33,10 @@ impl SystemMemory {
             libc::PROT_NONE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
         )
-        .map_err(|error| reserve(std::io::Error::other(error)))?;
+        .map_err(|error| match error {
+            MmapRegionError::Mmap(source) => reserve(source),
+            other => reserve(std::io::Error::other(other)),
+        })?;
         let region = GuestRegionMmap::new(mapping, GuestAddress(0)).ok_or(VmError::Full("system memory"))?;
         Ok(Self { region, next: AtomicU64::new(PAGE_SIZE), accessible: Mutex::new(0) })
     }
