@@ -88,7 +88,10 @@ impl Runner {
 /// Does what a trap asks for; returns how the process ends, if it does.
 fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Option<ExitStatus>, Error> {
     match trap {
-        Trap::Syscall => Ok(syscall::dispatch(task, observer)),
+        Trap::Syscall => {
+            task.bus_errors = 0;
+            Ok(syscall::dispatch(task, observer))
+        }
         Trap::PageFault { addr, code } => {
             if addr >= TASK_SIZE {
                 return Ok(Some(die_of(Fault::maperr(addr), observer)));
@@ -96,14 +99,22 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
             let fault = unresolved(task.process.mm.fault(addr, Access::from(code)), addr)?;
             Ok(fault.map(|fault| die_of(fault, observer)))
         }
-        Trap::BusError => {
-            task.process.mm.bus_error();
-            Ok(None)
-        }
+        Trap::BusError => Ok(on_bus_error(task).map(|fault| die_of(fault, observer))),
         Trap::Exception { vector, .. } => Ok(Some(die_of(exception_fault(task, vector), observer))),
         Trap::Kicked => Ok(None),
         Trap::Bad(exit) => Err(Error::BadExit(exit)),
     }
+}
+
+/// The access comes again, as a page fault with an address; if that never settles it, the guest cannot go on.
+fn on_bus_error(task: &mut Task) -> Option<Fault> {
+    const MOST_IN_A_ROW: u32 = 1000;
+    task.bus_errors += 1;
+    if task.bus_errors > MOST_IN_A_ROW {
+        return Some(Fault::bus(0));
+    }
+    task.process.mm.bus_error();
+    None
 }
 
 /// Nothing handles or blocks a fault, so it is the end, whatever its signal's disposition.

@@ -218,8 +218,9 @@ fn package() -> PathBuf {
 /// All files of the package, but what is built or belongs to git.
 fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(dir).expect("a folder of the package") {
-        let path = entry.expect("an entry").path();
+    let unreadable = |error| panic!("{}: {error}", dir.display());
+    for entry in fs::read_dir(dir).unwrap_or_else(unreadable) {
+        let path = entry.unwrap_or_else(unreadable).path();
         let name = path.file_name().unwrap_or_default();
         if path.is_dir() && name != "target" && name != ".git" {
             files.extend(files_below(&path));

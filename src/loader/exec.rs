@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 
 use super::elf::{ElfError, ElfKind, ElfPlan, LoadBias, PHENT, PIE_BASE, Step};
 use super::stack::{StackError, StackImage, StackSpec};
+use super::vdso;
 use crate::abi::auxv::{AuxEntry, AuxKey};
 use crate::abi::mman::{MapFlags, Prot};
 use crate::abi::{Errno, PAGE_SIZE, TASK_SIZE, UserAddr};
@@ -119,7 +120,10 @@ pub fn load(mm: &AddressSpace, file: &File, program: &Program) -> Result<Entry, 
         None => (plan.entry(bias), 0),
     };
     mm.set_brk_start(brk_start(&plan, bias, program.aslr)?);
-    let auxv = auxv(&plan, bias, base);
+    let mut auxv = auxv(&plan, bias, base);
+    if let Some(vdso) = vdso::map(mm)? {
+        auxv.push((AuxKey::SysinfoEhdr, vdso.raw()));
+    }
     let rsp = write_stack(mm, &plan, program, &auxv)?;
     Ok(Entry { rip: start, rsp })
 }

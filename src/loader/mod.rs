@@ -3,3 +3,4 @@
 pub mod elf;
 pub mod exec;
 pub mod stack;
+mod vdso;

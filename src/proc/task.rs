@@ -21,6 +21,8 @@ pub struct Task {
     pub process: Arc<Process>,
     /// Cleared and woken when the thread ends (set_tid_address(2)).
     pub clear_child_tid: UserAddr,
+    /// Bus errors since the last system call: host pages that were missing and did not come.
+    pub bus_errors: u32,
     /// Locks to be handed on when the thread ends.
     pub robust_list: RobustList,
     /// Its signals.
@@ -54,6 +56,7 @@ impl Task {
             vcpu,
             process,
             clear_child_tid: UserAddr::NULL,
+            bus_errors: 0,
             robust_list: RobustList::default(),
             signals: ThreadSignals { mask, ..ThreadSignals::default() },
             tid: nix::unistd::gettid(),

@@ -6,6 +6,7 @@ pub mod descriptor;
 mod environ;
 pub mod map;
 pub mod signal;
+pub mod vdso;
 
 pub use descriptor::duplicate_above_guest;
 pub use environ::{environment, random_bytes, random_words};

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region, kvm_xcr, kvm_xcrs};
 use kvm_ioctls::{Cap, Kvm, VmFd};
@@ -64,6 +64,8 @@ pub struct Machine {
     xcr0: u64,
     flavour: Flavour,
     next_vcpu: AtomicU64,
+    /// Do all vCPUs so far show the host's time-stamp counter?
+    has_host_tsc: AtomicBool,
 }
 
 /// The arena, as the machine needs to know it.
@@ -99,6 +101,7 @@ impl Machine {
             xcr0: host_xcr0(),
             flavour: Flavour { landing: Landing::Ring0, mmu: Mmu::Shadow },
             next_vcpu: AtomicU64::new(0),
+            has_host_tsc: AtomicBool::new(true),
         };
         machine.place_stubs(code)?;
         machine.with_probe()
@@ -133,13 +136,18 @@ impl Machine {
         self.slots.back(&self.vm, hva)
     }
 
+    /// Is the guest's time-stamp counter the host's?
+    pub fn has_host_tsc(&self) -> bool {
+        self.has_host_tsc.load(Ordering::Relaxed)
+    }
+
     /// Number of memslots in use.
     pub fn nr_slots(&self) -> usize {
         self.slots.nr_slots()
     }
 
     /// GPA of `len` bytes of the runner's own at `hva`, from now on readable in the guest: the host's vDSO.
-    pub(super) fn back_foreign(&self, hva: u64, len: u64) -> Result<u64, VmError> {
+    pub fn back_foreign(&self, hva: u64, len: u64) -> Result<u64, VmError> {
         self.slots.back_foreign(&self.vm, hva, len)
     }
 
@@ -192,7 +200,7 @@ impl Machine {
         let fd = unsafe { self.vm.0.create_vcpu_from_rawfd(raised.into_raw_fd()) }
             .map_err(VmError::ioctl("mmap of kvm_run"))?;
         fd.set_cpuid2(&self.cpuid).map_err(VmError::ioctl("KVM_SET_CPUID2"))?;
-        zero_tsc_offset(&fd);
+        self.has_host_tsc.fetch_and(zero_tsc_offset(&fd), Ordering::Relaxed);
         let setup =
             |cr4| VcpuSetup { stubs: self.stubs, idt: KERNEL_BASE + self.idt, root: self.tables.root(), cr4, page };
         Vcpu::new(fd, setup(cr4_for(&self.cpuid)))
@@ -343,8 +351,8 @@ fn cr4_for(cpuid: &CpuId) -> u64 {
     cr4
 }
 
-/// The guest's TSC is the host's. A KVM without the attribute gives no vDSO, so failure is no error here.
-fn zero_tsc_offset(fd: &kvm_ioctls::VcpuFd) {
+/// Makes the guest's TSC the host's. A KVM without the attribute gives no vDSO, so failure is no error here.
+fn zero_tsc_offset(fd: &kvm_ioctls::VcpuFd) -> bool {
     // kvm-ioctls has KVM_SET_DEVICE_ATTR of vCPUs for other architectures only.
     const KVM_SET_DEVICE_ATTR: libc::c_ulong = 0x4018_aee1;
     let zero = 0u64;
@@ -355,7 +363,8 @@ fn zero_tsc_offset(fd: &kvm_ioctls::VcpuFd) {
         flags: 0,
     };
     // SAFETY: the kernel reads `attr` and, through it, `zero`; both outlive the call.
-    let _ = unsafe { libc::ioctl(fd.as_raw_fd(), KVM_SET_DEVICE_ATTR, &raw const attr) };
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), KVM_SET_DEVICE_ATTR, &raw const attr) };
+    result == 0
 }
 
 /// The widest XCR0 within `wanted` that KVM takes.
