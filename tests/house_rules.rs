@@ -218,9 +218,9 @@ fn package() -> PathBuf {
 /// All files of the package, but what is built or belongs to git.
 fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let unreadable = |error| panic!("{}: {error}", dir.display());
-    for entry in fs::read_dir(dir).unwrap_or_else(unreadable) {
-        let path = entry.unwrap_or_else(unreadable).path();
+    let entries = fs::read_dir(dir).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    for entry in entries.unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {
+        let path = entry.path();
         let name = path.file_name().unwrap_or_default();
         if path.is_dir() && name != "target" && name != ".git" {
             files.extend(files_below(&path));
