@@ -9,10 +9,12 @@ use crate::abi::{TASK_SIZE, UserAddr};
 use crate::loader::exec::{self, Program};
 use crate::mm::{self, Access, AddressSpace, Arena, FaultError};
 use crate::proc::{ExitStatus, Inherited, Process, Task};
-use crate::signal::exception::Fault;
+use crate::signal::exception::{self, Fault};
+use crate::signal::extended;
+use crate::sys::capture;
 use crate::syscall::{self, Observer};
 use crate::vm::{Machine, Trap, kick};
-use crate::x86::{UserRegs, Vector};
+use crate::x86::{PageFaultCode, UserRegs, Vector};
 
 /// What to run and how.
 #[derive(Debug)]
@@ -70,19 +72,37 @@ impl Runner {
 
     /// Runs the guest to its end.
     pub fn run(&mut self) -> Result<ExitStatus, Error> {
-        loop {
-            let trap = self.task.run()?;
-            if let Some(stats) = self.observer.as_ref().and_then(|observer| observer.stats.as_ref()) {
-                stats.count_trap(&trap);
+        let status = loop {
+            if let Some(status) = self.step()? {
+                break status;
             }
-            if let Some(status) = answer(&mut self.task, trap, self.observer.as_ref())? {
-                if let Some(tracer) = self.observer.as_ref().and_then(|observer| observer.tracer.as_ref()) {
-                    tracer.ended(status);
-                }
-                return Ok(status);
+        };
+        if let Some(tracer) = tracer(self.observer.as_ref()) {
+            tracer.ended(status);
+        }
+        Ok(status)
+    }
+
+    /// Delivers what is pending, runs user code once and answers its trap.
+    fn step(&mut self) -> Result<Option<ExitStatus>, Error> {
+        while let Some(info) = self.task.next_signal() {
+            if let Some(tracer) = tracer(self.observer.as_ref()) {
+                tracer.signal(&info);
+            }
+            if let Some(status) = self.task.deliver(info)? {
+                return Ok(Some(status));
             }
         }
+        let trap = self.task.run()?;
+        if let Some(stats) = self.observer.as_ref().and_then(|observer| observer.stats.as_ref()) {
+            stats.count_trap(&trap);
+        }
+        answer(&mut self.task, trap, self.observer.as_ref())
     }
+}
+
+fn tracer(observer: Option<&Observer>) -> Option<&syscall::Tracer> {
+    observer?.tracer.as_ref()
 }
 
 /// Does what a trap asks for; returns how the process ends, if it does.
@@ -92,15 +112,18 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
             task.bus_errors = 0;
             Ok(syscall::dispatch(task, observer))
         }
-        Trap::PageFault { addr, code } => {
-            if addr >= TASK_SIZE {
-                return Ok(Some(die_of(Fault::maperr(addr), observer)));
-            }
-            let fault = unresolved(task.process.mm.fault(addr, Access::from(code)), addr)?;
-            Ok(fault.map(|fault| die_of(fault, observer)))
+        Trap::PageFault { addr, code } => match page_fault(task, addr, code)? {
+            Some(fault) => deliver(task, &fault, observer),
+            None => Ok(None),
+        },
+        Trap::BusError => match on_bus_error(task) {
+            Some(fault) => deliver(task, &fault, observer),
+            None => Ok(None),
+        },
+        Trap::Exception { vector, code } => {
+            let fault = exception_fault(task, vector, code)?;
+            deliver(task, &fault, observer)
         }
-        Trap::BusError => Ok(on_bus_error(task).map(|fault| die_of(fault, observer))),
-        Trap::Exception { vector, .. } => Ok(Some(die_of(exception_fault(task, vector), observer))),
         Trap::Kicked => Ok(None),
         Trap::Bad(exit) => Err(Error::BadExit(exit)),
     }
@@ -111,39 +134,69 @@ fn on_bus_error(task: &mut Task) -> Option<Fault> {
     const MOST_IN_A_ROW: u32 = 1000;
     task.bus_errors += 1;
     if task.bus_errors > MOST_IN_A_ROW {
-        return Some(Fault::bus(0));
+        return Some(Fault::bus(0, PageFaultCode::USER));
     }
     task.process.mm.bus_error();
     None
 }
 
-/// Nothing handles or blocks a fault, so it is the end, whatever its signal's disposition.
-fn die_of(fault: Fault, observer: Option<&Observer>) -> ExitStatus {
-    if let Some(tracer) = observer.and_then(|observer| observer.tracer.as_ref()) {
-        tracer.fault(&fault);
+/// The signal of a fault. Another one that was caught before goes first, as if it had come before the instruction; this
+/// one comes again when that is executed again.
+fn deliver(task: &mut Task, fault: &Fault, observer: Option<&Observer>) -> Result<Option<ExitStatus>, Error> {
+    if capture::needs_attention() && !fault.is_trap() {
+        return Ok(None);
     }
-    ExitStatus::Signal(fault.signal)
+    if let Some(tracer) = tracer(observer) {
+        tracer.fault(fault);
+    }
+    Ok(task.deliver_fault(fault)?)
+}
+
+/// Resolves a page fault, or says what it is.
+fn page_fault(task: &Task, addr: u64, code: PageFaultCode) -> Result<Option<Fault>, Error> {
+    if addr >= TASK_SIZE {
+        // Which addresses of the kernel exist is nobody's business (`set_signal_archinfo`).
+        return Ok(Some(Fault::maperr(addr, code | PageFaultCode::PRESENT)));
+    }
+    unresolved(task.process.mm.fault(addr, Access::from(code)), addr, code)
 }
 
 /// The fault that the access at `addr` is, unless it was resolved.
-fn unresolved(result: Result<(), FaultError>, addr: u64) -> Result<Option<Fault>, Error> {
+fn unresolved(result: Result<(), FaultError>, addr: u64, code: PageFaultCode) -> Result<Option<Fault>, Error> {
     match result {
         Ok(()) => Ok(None),
-        Err(FaultError::Maperr) => Ok(Some(Fault::maperr(addr))),
-        Err(FaultError::Accerr) => Ok(Some(Fault::accerr(addr))),
-        Err(FaultError::Bus) => Ok(Some(Fault::bus(addr))),
+        Err(FaultError::Maperr) => Ok(Some(Fault::maperr(addr, code))),
+        Err(FaultError::Accerr) => Ok(Some(Fault::accerr(addr, code))),
+        Err(FaultError::Bus) => Ok(Some(Fault::bus(addr, code))),
         Err(FaultError::Vm(error)) => Err(error.into()),
     }
 }
 
+/// The signal of an exception, with the code that its kind has.
+fn exception_fault(task: &mut Task, vector: Vector, error: u64) -> Result<Fault, Error> {
+    let rip = task.vcpu.regs().rip;
+    let vector = if vector == Vector::UD && is_int(task, rip) { Vector::GP } else { vector };
+    let mut fault = Fault::of_exception(vector, error, rip);
+    match vector {
+        Vector::DB if task.vcpu.take_single_step() => fault.code = exception::code::TRAP_TRACE,
+        Vector::MF => {
+            let happened = extended::x87_exceptions(&task.vcpu.extended_state()?);
+            fault.code = exception::floating_point_code(happened).unwrap_or(fault.code);
+        }
+        Vector::XM => {
+            let happened = extended::sse_exceptions(&task.vcpu.extended_state()?);
+            fault.code = exception::floating_point_code(happened).unwrap_or(fault.code);
+        }
+        _ => {}
+    }
+    Ok(fault)
+}
+
 /// `int n` without a gate is a protection fault on hardware and an invalid opcode on a KVM that emulates it.
-fn exception_fault(task: &Task, vector: Vector) -> Fault {
+fn is_int(task: &Task, rip: u64) -> bool {
     const INT: u8 = 0xcd;
     let mut opcode = [0];
-    let rip = task.vcpu.regs().rip;
-    let is_int =
-        vector == Vector::UD && task.process.mm.copy_in(UserAddr::new(rip), &mut opcode).is_ok() && opcode[0] == INT;
-    Fault::of_exception(if is_int { Vector::GP } else { vector }, rip)
+    task.process.mm.copy_in(UserAddr::new(rip), &mut opcode).is_ok() && opcode[0] == INT
 }
 
 /// The process is called as its program's file, cut to what the kernel keeps (`begin_new_exec`).

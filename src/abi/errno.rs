@@ -11,6 +11,10 @@ pub struct Errno(NonZeroU16);
 pub const MAX_ERRNO: u64 = 4095;
 
 impl Errno {
+    /// A restart code: the call had no effect and is made again after the signals that wait. It never reaches the guest
+    /// (the kernel's `include/linux/errno.h`).
+    pub const ERESTARTNOINTR: Self = Self::known(513);
+
     const fn known(number: i32) -> Self {
         assert!(number > 0 && number <= 4095);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked in the line above")]

@@ -24,7 +24,7 @@ impl Inherited {
             let [handler, flags, restorer, mask] = sys::signal::action(signal);
             SigAction { handler, flags, restorer, mask: SigSet::from_bits(mask) }
         });
-        for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        for signal in sys::signal::FAULT_SIGNALS {
             let is_ignored = actions.action(signal).is_ok_and(|action| action.handler == libc::SIG_IGN as u64);
             sys::signal::ignore_when_sent(signal, is_ignored);
         }

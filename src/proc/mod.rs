@@ -4,13 +4,15 @@ mod inherited;
 pub mod limits;
 mod missing;
 mod process;
+mod signals;
 mod task;
 
 pub use inherited::Inherited;
 pub use limits::HardLimits;
 pub use missing::Missing;
 pub use process::Process;
-pub use task::{RobustList, Task, ThreadSignals};
+pub use signals::{BadFrame, ThreadSignals};
+pub use task::{RobustList, Task};
 
 /// How the guest ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use nix::unistd::Pid;
 
-use super::Process;
+use super::{Process, ThreadSignals};
 use crate::abi::{Errno, UserAddr};
-use crate::signal::alt_stack::AltStack;
-use crate::signal::held::Held;
+use crate::signal::extended::Layout;
 use crate::signal::mask::SigSet;
 use crate::vm::{Trap, Vcpu, VmError};
 
@@ -27,18 +26,9 @@ pub struct Task {
     pub robust_list: RobustList,
     /// Its signals.
     pub signals: ThreadSignals,
+    /// How frames hold the extended state.
+    pub(super) extended_layout: Layout,
     tid: Pid,
-}
-
-/// What a thread has of its own about signals.
-#[derive(Clone, Debug, Default)]
-pub struct ThreadSignals {
-    /// Blocked signals as the guest sees them; on the host, [`SigSet::host_mask`] of them.
-    pub mask: SigSet,
-    /// Blocked signals that were sent and that the host cannot hold back.
-    pub held: Held,
-    /// Where handlers run that ask for it.
-    pub alt_stack: AltStack,
 }
 
 /// What set_robust_list(2) said.
@@ -52,13 +42,16 @@ impl Task {
     /// The calling host thread, which blocks [`SigSet::host_mask`] of `mask`, as a thread of `process`.
     pub fn new(mut vcpu: Vcpu, process: Arc<Process>, mask: SigSet) -> Self {
         vcpu.attach();
+        let extended_layout = Layout::of_cpu(process.mm.machine().xcr0());
+        let signals = ThreadSignals::new(mask);
         Self {
             vcpu,
             process,
             clear_child_tid: UserAddr::NULL,
             bus_errors: 0,
             robust_list: RobustList::default(),
-            signals: ThreadSignals { mask, ..ThreadSignals::default() },
+            signals,
+            extended_layout,
             tid: nix::unistd::gettid(),
         }
     }

@@ -38,6 +38,24 @@ pub enum Disposition {
 }
 
 impl SigAction {
+    /// Has it all of the flags `SA_*`?
+    pub fn has(&self, flags: i32) -> bool {
+        let flags = u64::from(flags.cast_unsigned());
+        self.flags & flags == flags
+    }
+
+    /// Does it say where its handler returns to? On x86-64 it must (`x64_setup_rt_frame`).
+    pub fn has_restorer(&self) -> bool {
+        const SA_RESTORER: i32 = 0x0400_0000;
+        self.has(SA_RESTORER)
+    }
+
+    /// What is blocked while its handler runs that `signal` started where `blocked` was blocked.
+    pub fn mask_in_handler(&self, signal: i32, blocked: SigSet) -> SigSet {
+        let own = if self.has(libc::SA_NODEFER) { SigSet::EMPTY } else { SigSet::only(signal) };
+        blocked.union(self.mask).union(own)
+    }
+
     /// What `signal` does under this action.
     pub fn disposition(&self, signal: i32) -> Disposition {
         match usize::try_from(self.handler) {
@@ -78,6 +96,13 @@ impl Actions {
     pub fn replace(&self, signal: i32, new: SigAction) -> Result<SigAction, Errno> {
         let index = index(signal)?;
         Ok(std::mem::replace(&mut self.lock()[index], new))
+    }
+
+    /// Back to the default, with flags and mask as they are (`SA_RESETHAND`, and `force_sig_info_to_task`).
+    pub fn reset(&self, signal: i32) {
+        if let Ok(index) = index(signal) {
+            self.lock()[index].handler = libc::SIG_DFL as u64;
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, [SigAction; 64]> {

@@ -59,8 +59,36 @@ impl AltStack {
         Ok(())
     }
 
-    fn holds(&self, rsp: u64) -> bool {
-        self.flags & SS_AUTODISARM == 0 && rsp > self.sp && rsp - self.sp <= self.size
+    /// As a frame keeps it for rt_sigreturn(2).
+    pub fn saved(&self) -> StackT {
+        StackT { sp: self.sp, flags: self.flags, padding: 0, size: self.size }
+    }
+
+    /// A handler begins: one that disarms itself is gone until the handler returns.
+    pub fn enter_handler(&mut self) {
+        if self.flags & SS_AUTODISARM != 0 {
+            *self = Self { sp: 0, size: 0, flags: SS_DISABLE };
+        }
+    }
+
+    /// Is there one, and is `rsp` not on it?
+    pub fn can_be_entered(&self, rsp: u64) -> bool {
+        self.size != 0 && !self.holds(rsp)
+    }
+
+    /// One past its highest address.
+    pub fn top(&self) -> u64 {
+        self.sp.wrapping_add(self.size)
+    }
+
+    /// Does `rsp` lie in it, disarming or not?
+    pub fn contains(&self, rsp: u64) -> bool {
+        rsp > self.sp && rsp - self.sp <= self.size
+    }
+
+    /// Does `rsp` run on it?
+    pub fn holds(&self, rsp: u64) -> bool {
+        self.flags & SS_AUTODISARM == 0 && self.contains(rsp)
     }
 }
 

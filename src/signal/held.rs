@@ -2,8 +2,10 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+use super::exception::{Fault, code};
 use super::mask::SigSet;
 use crate::abi::Errno;
+use crate::sys::capture::RawSigInfo;
 
 /// The kernel's `siginfo_t`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -27,6 +29,33 @@ impl SigInfo {
         let mut rest = [0; 28];
         (rest[0], rest[1]) = (pid.cast_unsigned(), user);
         Self { signal, errno: 0, code, padding: 0, rest }
+    }
+
+    /// A signal of the kernel's, for no reason that could be told (`force_sig`).
+    pub fn forced(signal: i32) -> Self {
+        Self::sent(signal, code::SI_KERNEL, 0, 0)
+    }
+}
+
+impl From<RawSigInfo> for SigInfo {
+    fn from(raw: RawSigInfo) -> Self {
+        zerocopy::transmute!(raw)
+    }
+}
+
+impl From<SigInfo> for RawSigInfo {
+    fn from(info: SigInfo) -> Self {
+        zerocopy::transmute!(info)
+    }
+}
+
+impl From<&Fault> for SigInfo {
+    fn from(fault: &Fault) -> Self {
+        let mut info = Self::forced(fault.signal);
+        info.code = fault.code;
+        let [low @ .., a, b, c, d] = fault.addr.to_ne_bytes();
+        (info.rest[0], info.rest[1]) = (u32::from_ne_bytes(low), u32::from_ne_bytes([a, b, c, d]));
+        info
     }
 }
 

@@ -2,6 +2,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+use crate::sys::signal::FAULT_SIGNALS;
 use crate::vm::kick::KICK_SIGNAL;
 
 /// Highest signal number (`_NSIG` in the kernel's `arch/x86/include/uapi/asm/signal.h`).
@@ -15,14 +16,16 @@ pub struct SigSet(u64);
 impl SigSet {
     /// No signal.
     pub const EMPTY: Self = Self(0);
+    /// All signals.
+    pub const ALL: Self = Self(u64::MAX);
     /// What no process can block: SIGKILL and SIGSTOP.
     pub const UNBLOCKABLE: Self = Self::of(&[libc::SIGKILL, libc::SIGSTOP]);
     /// What the processor makes. On the host these are faults of the runner, so it never blocks them.
-    pub const SYNCHRONOUS: Self = Self::of(&[libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP]);
+    pub const SYNCHRONOUS: Self = Self::of(&FAULT_SIGNALS);
     /// What the host never blocks.
     pub const NEVER_BLOCKED: Self = Self::SYNCHRONOUS.union(Self::of(&[KICK_SIGNAL]));
     /// What the runner has handlers for on the host. What the guest wants of them is only remembered.
-    pub const HANDLED_BY_RUNNER: Self = Self::of(&[libc::SIGSEGV, libc::SIGBUS, KICK_SIGNAL]);
+    pub const HANDLED_BY_RUNNER: Self = Self::NEVER_BLOCKED;
 
     /// The set with bit `signal - 1` for each signal.
     pub const fn from_bits(bits: u64) -> Self {
@@ -47,6 +50,11 @@ impl SigSet {
     /// The set of `signal` alone; empty if that is no signal.
     pub const fn only(signal: i32) -> Self {
         if is_valid(signal) { Self(1 << (signal - 1)) } else { Self::EMPTY }
+    }
+
+    /// Is nothing in it?
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     /// Is `signal` in it? Never, if that is no signal.

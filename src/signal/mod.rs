@@ -3,5 +3,7 @@
 pub mod action;
 pub mod alt_stack;
 pub mod exception;
+pub mod extended;
+pub mod frame;
 pub mod held;
 pub mod mask;

@@ -2,9 +2,75 @@
 
 #![expect(unsafe_code, reason = "the `syscall` instruction")]
 
-use std::arch::asm;
+use std::arch::{asm, global_asm};
 
+use super::capture;
 use crate::abi::Errno;
+
+global_asm!(
+    ".pushsection .text.kvm_se_call, \"ax\", @progbits",
+    ".globl kvm_se_call",
+    ".type kvm_se_call, @function",
+    // rdi: number, rsi: six arguments, rdx: the word that says whether there is a signal to deliver.
+    "kvm_se_call:",
+    "    mov %rdi, %rax",
+    "    mov %rsi, %r11",
+    "    mov %rdx, %rcx",
+    "    mov (%r11), %rdi",
+    "    mov 8(%r11), %rsi",
+    "    mov 16(%r11), %rdx",
+    "    mov 24(%r11), %r10",
+    "    mov 32(%r11), %r8",
+    "    mov 40(%r11), %r9",
+    ".globl kvm_se_call_check",
+    "kvm_se_call_check:",
+    "    cmpl $0, (%rcx)",
+    "    jne kvm_se_call_abort",
+    // A handler that finds rip here, or between the check and here, puts it on the way out.
+    ".globl kvm_se_call_enter",
+    "kvm_se_call_enter:",
+    "    syscall",
+    "    ret",
+    ".globl kvm_se_call_abort",
+    "kvm_se_call_abort:",
+    "    mov $-{ERESTARTNOINTR}, %rax",
+    "    ret",
+    ".size kvm_se_call, . - kvm_se_call",
+    ".popsection",
+    ERESTARTNOINTR = const 513,
+    options(att_syntax)
+);
+
+unsafe extern "C" {
+    fn kvm_se_call(nr: u64, args: *const [u64; 6], attention: *const u32) -> u64;
+    static kvm_se_call_check: u8;
+    static kvm_se_call_enter: u8;
+    static kvm_se_call_abort: u8;
+}
+
+/// Executes a host system call unless there is a signal to deliver; one that comes while it waits ends the wait.
+///
+/// # Errors
+/// `ERESTARTNOINTR` if the call had no effect: there was a signal before it began, or the host kernel wants it to be made
+/// again after the signal's handler. Other errors are the call's.
+///
+/// # Safety
+/// As for [`host_call`].
+#[inline]
+pub unsafe fn interruptible_call(nr: u64, args: [u64; 6]) -> Result<u64, Errno> {
+    // SAFETY: the caller vouches for what the call does; the routine reads `args` and this thread's word of attention.
+    Errno::check(unsafe { kvm_se_call(nr, &raw const args, capture::attention()) })
+}
+
+/// Called by a signal handler: if the interrupted thread was about to enter the kernel by [`interruptible_call`], it will
+/// not. That rip is at the `syscall` also means that the kernel wants to restart the call (SA_RESTART).
+pub(super) fn abort_before_kernel(rip: &mut i64) {
+    let first = (&raw const kvm_se_call_check).addr();
+    let last = (&raw const kvm_se_call_enter).addr();
+    if (first..=last).contains(&(*rip as usize)) {
+        *rip = (&raw const kvm_se_call_abort).addr() as i64;
+    }
+}
 
 /// Executes a host system call; whatever the C library would add (cancellation, `errno`, caches) stays out.
 ///

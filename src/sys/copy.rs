@@ -8,6 +8,10 @@
 use std::arch::global_asm;
 use std::io;
 
+use super::capture::RawSigInfo;
+use super::signal::FAULT_SIGNALS;
+use crate::abi::Errno;
+
 global_asm!(
     ".pushsection .text.kvm_se_copy, \"ax\", @progbits",
     ".globl kvm_se_copy",
@@ -55,20 +59,31 @@ pub unsafe fn copy_to(to: Hva, from: &[u8]) -> usize {
     from.len() - left
 }
 
-/// Installs the recovery for SIGSEGV and SIGBUS, once a process.
+/// Installs the recovery for faults, once a process.
 pub fn install_recovery() -> io::Result<()> {
-    for signal in [libc::SIGSEGV, libc::SIGBUS] {
-        super::signal::install_fault_handler(signal, on_fault)?;
+    for signal in FAULT_SIGNALS {
+        set_fault_flags(signal, u64::from(libc::SA_RESTART.unsigned_abs()))
+            .map_err(|errno| io::Error::from_raw_os_error(errno.as_positive()))?;
     }
     Ok(())
 }
 
-extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: the kernel passes a valid siginfo to SA_SIGINFO handlers. Codes of processes are not positive.
-    if unsafe { (*info).si_code } <= 0 {
-        return super::signal::on_sent(signal);
-    }
+/// Whether host calls that a sent signal of [`FAULT_SIGNALS`] interrupts start again: `SA_RESTART` in `flags`.
+///
+/// # Errors
+/// `ERESTARTNOINTR` if there is a signal to deliver first.
+pub fn set_fault_flags(signal: i32, flags: u64) -> Result<(), Errno> {
+    super::signal::set_action(signal, on_fault, flags)
+}
+
+extern "C" fn on_fault(signal: i32, siginfo: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let context = context.cast::<libc::ucontext_t>();
+    // SAFETY: the kernel passes a valid siginfo of 128 bytes to SA_SIGINFO handlers.
+    let siginfo = unsafe { &*siginfo.cast::<RawSigInfo>() };
+    // Codes of processes are not positive.
+    if siginfo[1] as i32 <= 0 {
+        return super::capture::on_sent(signal, siginfo, context);
+    }
     // SAFETY: the kernel passes a valid context to SA_SIGINFO handlers, and nobody else uses it meanwhile.
     let rip = unsafe { &mut (*context).uc_mcontext.gregs[libc::REG_RIP as usize] };
     if rip.cast_unsigned() == (&raw const kvm_se_copy_may_fault).addr() as u64 {

@@ -1,6 +1,7 @@
 //! Safe wrappers for host calls that nix lacks.
 
 pub mod call;
+pub mod capture;
 pub mod copy;
 pub mod descriptor;
 mod environ;

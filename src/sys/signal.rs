@@ -2,24 +2,72 @@
 
 #![expect(unsafe_code, reason = "installs signal handlers")]
 
+use std::arch::global_asm;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::unistd::Pid;
 
-use super::call::host_call;
+use super::call::{host_call, interruptible_call};
+use super::capture::RawSigInfo;
+use crate::abi::Errno;
 
-/// A handler that is told of the interrupted context.
-pub type FaultHandler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+/// The signals that the processor makes. On the host they are faults of the runner's.
+pub const FAULT_SIGNALS: [i32; 5] = [libc::SIGILL, libc::SIGTRAP, libc::SIGBUS, libc::SIGFPE, libc::SIGSEGV];
+
+/// A handler that is told of the signal and of the interrupted context.
+pub(super) type ContextHandler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+
+/// What the kernel has handlers return to; the C library's own is out of reach.
+const SA_RESTORER: u64 = 0x0400_0000;
+
+global_asm!(
+    ".pushsection .text.kvm_se_restorer, \"ax\", @progbits",
+    // Unwinders look at the byte before.
+    "    nop",
+    ".globl kvm_se_restorer",
+    ".type kvm_se_restorer, @function",
+    "kvm_se_restorer:",
+    "    mov ${RT_SIGRETURN}, %rax",
+    "    syscall",
+    ".size kvm_se_restorer, . - kvm_se_restorer",
+    ".popsection",
+    RT_SIGRETURN = const libc::SYS_rt_sigreturn,
+    options(att_syntax)
+);
+
+unsafe extern "C" {
+    static kvm_se_restorer: u8;
+}
+
+/// Installs `handler` with `flags` besides those it needs. Nothing interrupts it but what cannot be blocked.
+///
+/// # Errors
+/// `ERESTARTNOINTR` if there is a signal to deliver first.
+pub(super) fn set_action(signal: i32, handler: ContextHandler, flags: u64) -> Result<(), Errno> {
+    let flags = flags | u64::from(libc::SA_SIGINFO.unsigned_abs()) | SA_RESTORER;
+    let restorer = (&raw const kvm_se_restorer).addr() as u64;
+    set_raw_action(signal, &[handler as usize as u64, flags, restorer, u64::MAX])
+}
+
+/// Makes the host ignore `signal` or do the default, with `SA_NOCLDWAIT` and the like in `flags`.
+///
+/// # Errors
+/// `ERESTARTNOINTR` if there is a signal to deliver first.
+pub fn set_plain_action(signal: i32, is_ignored: bool, flags: u64) -> Result<(), Errno> {
+    set_raw_action(signal, &[u64::from(is_ignored), flags, 0, 0])
+}
+
+fn set_raw_action(signal: i32, action: &[u64; 4]) -> Result<(), Errno> {
+    let args = [u64::from(signal.unsigned_abs()), action.as_ptr().addr() as u64, 0, SIGSET_LEN, 0, 0];
+    // SAFETY: the kernel reads one sigaction of 32 bytes. It names no handler, or one of this crate's, all of which are
+    // async-signal-safe.
+    unsafe { interruptible_call(libc::SYS_rt_sigaction.cast_unsigned(), args) }.map(drop)
+}
 
 /// Installs `handler`; interrupted calls restart.
 pub fn install_handler(signal: i32, handler: extern "C" fn(i32)) -> io::Result<()> {
     install(signal, handler as libc::sighandler_t, libc::SA_RESTART)
-}
-
-/// Installs a handler for faults of the thread itself.
-pub fn install_fault_handler(signal: i32, handler: FaultHandler) -> io::Result<()> {
-    install(signal, handler as libc::sighandler_t, libc::SA_SIGINFO | libc::SA_NODEFER)
 }
 
 /// Back to the default action.
@@ -80,10 +128,27 @@ fn change_blocked(how: i32, new: Option<&u64>, old: Option<&mut u64>) {
     let _ = unsafe { host_call(libc::SYS_rt_sigprocmask.cast_unsigned(), args) };
 }
 
-/// Those of SIGSEGV and SIGBUS that the guest ignores, bit `signal - 1` for each.
+/// Makes this thread block these signals and no others, unless there is a signal to deliver first: `ERESTARTNOINTR`.
+pub fn try_set_blocked(mask: u64) -> Result<(), Errno> {
+    let args = [u64::from(libc::SIG_SETMASK.unsigned_abs()), (&raw const mask).addr() as u64, 0, SIGSET_LEN, 0, 0];
+    // SAFETY: the kernel reads eight bytes.
+    unsafe { interruptible_call(libc::SYS_rt_sigprocmask.cast_unsigned(), args) }.map(drop)
+}
+
+/// Gives a signal that this thread has caught back to the kernel, which queues it for the thread anew.
+pub fn send_back(siginfo: &RawSigInfo) {
+    let [process, thread] =
+        [nix::unistd::getpid(), nix::unistd::gettid()].map(|id| u64::from(id.as_raw().unsigned_abs()));
+    let args = [process, thread, siginfo[0] & u64::from(u32::MAX), siginfo.as_ptr().addr() as u64, 0, 0];
+    // SAFETY: the kernel reads one siginfo of 128 bytes. It fails when RLIMIT_SIGPENDING is used up; to lose a signal is
+    // all that the kernel itself can do then.
+    let _ = unsafe { host_call(libc::SYS_rt_tgsigqueueinfo.cast_unsigned(), args) };
+}
+
+/// Those of [`FAULT_SIGNALS`] that the guest ignores, bit `signal - 1` for each.
 static IGNORED_WHEN_SENT: AtomicU64 = AtomicU64::new(0);
 
-/// Says what becomes of a `signal` that the runner has a fault handler for, when a process sent it.
+/// Says whether a signal of [`FAULT_SIGNALS`] is nothing when a process sends it.
 pub fn ignore_when_sent(signal: i32, is_ignored: bool) {
     let bit = 1 << (signal - 1);
     if is_ignored {
@@ -93,11 +158,8 @@ pub fn ignore_when_sent(signal: i32, is_ignored: bool) {
     }
 }
 
-/// Does what the guest's disposition says of a fault signal that a process sent. Called by the fault handler.
-pub(super) fn on_sent(signal: i32) {
-    if IGNORED_WHEN_SENT.load(Ordering::Relaxed) >> (signal - 1) & 1 == 0 {
-        die_by(signal);
-    }
+pub(super) fn is_ignored_when_sent(signal: i32) -> bool {
+    IGNORED_WHEN_SENT.load(Ordering::Relaxed) >> (signal - 1) & 1 == 1
 }
 
 /// Ends this process by `signal`, as the guest would end, and without a core file: it would be the runner's.
@@ -106,7 +168,8 @@ pub fn die_by(signal: i32) -> ! {
     // The limit does not hold for a core that goes to a pipe.
     let _ = nix::sys::prctl::set_dumpable(false);
     restore_default(signal);
-    set_blocked(0);
+    // Another that is caught now would block this one.
+    set_blocked(!(1 << (signal - 1)));
     // SAFETY: sends a signal to this process; nothing runs after it but the exit below.
     unsafe {
         libc::kill(libc::getpid(), signal);

@@ -2,6 +2,7 @@
 
 use super::arg::{Fd, FdFlags, OpenFlags, PathPtr};
 use super::host::{HostArg, args, passthrough};
+use super::nested::MaskArg;
 use crate::abi::{Errno, UserPtr};
 use crate::proc::Task;
 
@@ -45,9 +46,9 @@ pub(super) fn sys_epoll_pwait(
     mask: UserPtr<u64>,
     mask_size: u64,
 ) -> Result<u64, Errno> {
-    let mut room = [0; 8];
-    let mask = task.mask_arg(mask, mask_size, &mut room);
-    task.host(libc::SYS_epoll_pwait, args![epoll, epoll_events(events, max), max, timeout, mask, mask_size])
+    let mask = MaskArg::read(task, mask, mask_size);
+    let args = args![epoll, epoll_events(events, max), max, timeout, mask.arg(), mask_size];
+    task.host_with_mask(mask.set(), libc::SYS_epoll_pwait, args)
 }
 
 pub(super) fn sys_epoll_pwait2(
@@ -59,9 +60,9 @@ pub(super) fn sys_epoll_pwait2(
     mask: UserPtr<u64>,
     mask_size: u64,
 ) -> Result<u64, Errno> {
-    let mut room = [0; 8];
-    let mask = task.mask_arg(mask, mask_size, &mut room);
-    task.host(libc::SYS_epoll_pwait2, args![epoll, epoll_events(events, max), max, timeout, mask, mask_size])
+    let mask = MaskArg::read(task, mask, mask_size);
+    let args = args![epoll, epoll_events(events, max), max, timeout, mask.arg(), mask_size];
+    task.host_with_mask(mask.set(), libc::SYS_epoll_pwait2, args)
 }
 
 /// Room for `max` events; the host refuses a number that is not positive or too high.
@@ -73,9 +74,8 @@ fn epoll_events(events: UserPtr<EpollEvent>, max: i32) -> HostArg<'static> {
 }
 
 pub(super) fn sys_signalfd(task: &mut Task, fd: Fd, mask: UserPtr<u64>, mask_size: u64) -> Result<u64, Errno> {
-    let mut room = [0; 8];
-    let mask = task.mask_arg(mask, mask_size, &mut room);
-    task.host(libc::SYS_signalfd, args![fd, mask, mask_size])
+    let mask = MaskArg::read(task, mask, mask_size);
+    task.host(libc::SYS_signalfd, args![fd, mask.arg(), mask_size])
 }
 
 pub(super) fn sys_signalfd4(
@@ -85,9 +85,8 @@ pub(super) fn sys_signalfd4(
     mask_size: u64,
     flags: FdFlags,
 ) -> Result<u64, Errno> {
-    let mut room = [0; 8];
-    let mask = task.mask_arg(mask, mask_size, &mut room);
-    task.host(libc::SYS_signalfd4, args![fd, mask, mask_size, flags])
+    let mask = MaskArg::read(task, mask, mask_size);
+    task.host(libc::SYS_signalfd4, args![fd, mask.arg(), mask_size, flags])
 }
 
 pub(super) fn sys_inotify_add_watch(task: &mut Task, fd: Fd, path: PathPtr, mask: u32) -> Result<u64, Errno> {

@@ -11,7 +11,8 @@ use super::arg::{
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::mm::AddressSpace;
 use crate::proc::Task;
-use crate::sys::call::host_call;
+use crate::signal::mask::SigSet;
+use crate::sys::call::interruptible_call;
 
 /// An argument of a host call.
 #[derive(Debug)]
@@ -143,6 +144,10 @@ impl Task {
     /// Executes a host call with up to six arguments.
     ///
     /// Guest pointers need no check: a bad one is as bad for the host kernel, which answers `EFAULT`.
+    ///
+    /// # Errors
+    /// `ERESTARTNOINTR` if there is a signal to deliver first; what a handler did before is then done twice. Others are
+    /// the call's.
     pub(super) fn host(&self, nr: i64, args: &mut [HostArg<'_>]) -> Result<u64, Errno> {
         debug_assert!(!NEVER_PASSED_ON.contains(&nr) && args.len() <= 6, "call {nr} is not for the host");
         let mm = &self.process.mm;
@@ -167,7 +172,23 @@ impl Task {
         // SAFETY: integers name the guest's own objects; pointers are into the arena, where no Rust reference points,
         // bad for the host as well, or to slices that are as long as the handlers say to the kernel. Calls that
         // change mappings or threads are not made this way.
-        unsafe { host_call(nr.cast_unsigned(), raw) }
+        unsafe { interruptible_call(nr.cast_unsigned(), raw) }
+    }
+}
+
+impl Task {
+    /// [`Task::host`] for a call that blocks `mask`, if there is one, while it waits.
+    pub(super) fn host_with_mask(
+        &mut self,
+        mask: Option<SigSet>,
+        nr: i64,
+        args: &mut [HostArg<'_>],
+    ) -> Result<u64, Errno> {
+        let Some(mask) = mask else { return self.host(nr, args) };
+        self.signals.begin_wait(mask)?;
+        let result = self.host(nr, args);
+        self.signals.end_wait(mask, result);
+        result
     }
 }
 
@@ -191,7 +212,7 @@ fn host_bounced(mm: &AddressSpace, nr: i64, args: &[HostArg<'_>], mut raw: [u64;
         }
     }
     // SAFETY: as in `Task::host`; the copies live until the call has returned.
-    let result = unsafe { host_call(nr.cast_unsigned(), raw) };
+    let result = unsafe { interruptible_call(nr.cast_unsigned(), raw) };
     if result.is_ok() {
         for (addr, copy) in &copies {
             // Memory that the call only reads may be read-only.

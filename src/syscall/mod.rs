@@ -121,6 +121,8 @@ pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<ExitStat
     };
     match result {
         Ok(Outcome::Value(value)) => task.vcpu.regs_mut().rax = value,
+        // rax is still the number.
+        Err(Errno::ERESTARTNOINTR) => task.vcpu.regs_mut().step_back_to_syscall(),
         Err(errno) => task.vcpu.regs_mut().rax = errno.as_negative(),
         Ok(Outcome::RegistersSet) => {}
         Ok(Outcome::Exit(status)) => return Some(status),

@@ -53,20 +53,44 @@ pub(super) fn hide_runner_fd(fd: i32) -> i32 {
     if fd >= guest_limit() { -1 } else { fd }
 }
 
-impl Task {
-    /// A signal mask for a call that waits under it, by way of `room`.
-    ///
-    /// A wrong size or address makes the host call fail as it does on Linux, at the place among its other checks.
-    pub(super) fn mask_arg<'a>(&self, mask: UserPtr<u64>, size: u64, room: &'a mut [u8; 8]) -> HostArg<'a> {
-        if mask.is_null() {
-            return HostArg::Int(0);
+/// A signal mask for a host call, without what the host never blocks.
+///
+/// A wrong size or address makes the host call fail as it does on Linux, at the place among its other checks.
+#[derive(Debug)]
+pub(super) struct MaskArg {
+    set: Option<SigSet>,
+    bytes: [u8; 8],
+    is_null: bool,
+}
+
+impl MaskArg {
+    /// Reads the mask.
+    pub(super) fn read(task: &Task, from: UserPtr<u64>, size: u64) -> Self {
+        let is_null = from.is_null();
+        let set = if is_null || size != SIGNAL_SET_LEN { None } else { task.process.mm.read(from).ok() };
+        let set = set.map(|bits| SigSet::from_bits(bits).minus(SigSet::UNBLOCKABLE));
+        Self { set, bytes: set.map_or(0, |set| set.host_mask().bits()).to_ne_bytes(), is_null }
+    }
+
+    /// As the guest means it.
+    pub(super) fn set(&self) -> Option<SigSet> {
+        self.set
+    }
+
+    /// As the host gets it.
+    pub(super) fn arg(&self) -> HostArg<'_> {
+        match self.set {
+            Some(_) => HostArg::In(&self.bytes),
+            None => HostArg::Int(if self.is_null { 0 } else { BAD }),
         }
-        match self.process.mm.read(mask) {
-            Ok(guest) if size == SIGNAL_SET_LEN => {
-                *room = SigSet::from_bits(guest).host_mask().bits().to_ne_bytes();
-                HostArg::In(room)
-            }
-            _ => HostArg::Int(BAD),
+    }
+
+    /// As the host gets it in a structure.
+    pub(super) fn addr(&self) -> u64 {
+        match self.arg() {
+            HostArg::In(bytes) => bytes.as_ptr().addr() as u64,
+            _ if self.is_null => 0,
+            _ => BAD,
         }
     }
 }

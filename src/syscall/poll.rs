@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::host::{HostArg, args};
-use super::nested::BAD;
+use super::nested::{BAD, MaskArg};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
 use crate::sys::descriptor::guest_limit;
@@ -42,10 +42,10 @@ pub(super) fn sys_ppoll(
     mask: UserPtr<u64>,
     mask_size: u64,
 ) -> Result<u64, Errno> {
-    let mut room = [0; 8];
-    let mask = task.mask_arg(mask, mask_size, &mut room);
+    let mask = MaskArg::read(task, mask, mask_size);
     let mut set = PollSet::read(task, fds, count);
-    let result = task.host(libc::SYS_ppoll, args![set.arg(), count, timeout, mask, mask_size]);
+    let args = args![set.arg(), count, timeout, mask.arg(), mask_size];
+    let result = task.host_with_mask(mask.set(), libc::SYS_ppoll, args);
     set.finish(task, result)
 }
 
@@ -112,19 +112,12 @@ pub(super) fn sys_pselect6(
 ) -> Result<u64, Errno> {
     let count = count.min(guest_limit());
     let [read, write, except] = [read, write, except].map(|set| fd_set(set, count));
-    let mut room = [0; 8];
-    let host_mask = if sized_mask.is_null() {
-        SizedMask { mask: 0, size: 0 }
-    } else {
-        let SizedMask { mask, size } = task.process.mm.read(sized_mask)?;
-        let mask = match task.mask_arg(UserPtr::new(UserAddr::new(mask)), size, &mut room) {
-            HostArg::In(bytes) => bytes.as_ptr().addr() as u64,
-            HostArg::Int(addr) => addr,
-            _ => BAD,
-        };
-        SizedMask { mask, size }
-    };
-    task.host(libc::SYS_pselect6, args![count, read, write, except, timeout, host_mask.as_bytes()])
+    let SizedMask { mask, size } =
+        if sized_mask.is_null() { SizedMask { mask: 0, size: 0 } } else { task.process.mm.read(sized_mask)? };
+    let mask = MaskArg::read(task, UserPtr::new(UserAddr::new(mask)), size);
+    let host_mask = SizedMask { mask: mask.addr(), size };
+    let args = args![count, read, write, except, timeout, host_mask.as_bytes()];
+    task.host_with_mask(mask.set(), libc::SYS_pselect6, args)
 }
 
 /// A set of `count` descriptors. The host never looks at the bits above, as Linux does not at those of numbers that

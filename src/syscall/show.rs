@@ -163,6 +163,9 @@ pub(super) fn signal(number: i32) -> String {
 
 /// A failure.
 pub(super) fn failure(errno: Errno) -> String {
+    if errno == Errno::ERESTARTNOINTR {
+        return "? ERESTARTNOINTR (To be restarted)".to_owned();
+    }
     let text = std::io::Error::from_raw_os_error(errno.as_positive()).to_string();
     let description = text.split(" (os error").next().unwrap_or_default();
     format!("-1 {errno} ({description})")

@@ -101,15 +101,11 @@ fn own_info(task: &Task, signal: i32, code: i32) -> SigInfo {
 /// Must the runner deliver a signal that the guest sends to itself? It must where the host's delivery would not be the
 /// guest's; and a fatal signal ends the guest here, so that the runner can report.
 fn concerns_runner(task: &Task, signal: i32) -> bool {
-    if task.signals.mask.contains(signal) {
-        return SigSet::NEVER_BLOCKED.contains(signal);
+    if SigSet::NEVER_BLOCKED.contains(signal) {
+        return true;
     }
-    match disposition(task, signal) {
-        // Nothing ends the first process of a container but a fault.
-        Some(Disposition::Fatal) => !is_own_process(1),
-        Some(Disposition::Ignored) => SigSet::HANDLED_BY_RUNNER.contains(signal),
-        _ => false,
-    }
+    // Nothing ends the first process of a container but a fault.
+    !task.signals.mask().contains(signal) && disposition(task, signal) == Some(Disposition::Fatal) && !is_own_process(1)
 }
 
 fn disposition(task: &Task, signal: i32) -> Option<Disposition> {
@@ -117,25 +113,15 @@ fn disposition(task: &Task, signal: i32) -> Option<Disposition> {
 }
 
 fn to_itself(task: &mut Task, info: SigInfo) -> SysResult {
-    if task.signals.mask.contains(info.signal) {
-        task.signals.held.push(info)?;
-        return Ok(Outcome::Value(0));
-    }
-    Ok(match disposition(task, info.signal) {
-        Some(Disposition::Fatal) => Outcome::Exit(ExitStatus::Signal(info.signal)),
-        _ => Outcome::Value(0),
-    })
-}
-
-/// Delivers what was held back and is not in `mask`; returns the signal that ends the guest, if one does.
-fn release(task: &mut Task, mask: SigSet) -> Option<Outcome> {
-    let unblocked = SigSet::NEVER_BLOCKED.minus(mask);
-    while let Some(info) = task.signals.held.take(unblocked) {
-        if disposition(task, info.signal) == Some(Disposition::Fatal) {
-            return Some(Outcome::Exit(ExitStatus::Signal(info.signal)));
+    if !task.signals.mask().contains(info.signal) {
+        match disposition(task, info.signal) {
+            Some(Disposition::Fatal) => return Ok(Outcome::Exit(ExitStatus::Signal(info.signal))),
+            Some(Disposition::Ignored) => return Ok(Outcome::Value(0)),
+            _ => {}
         }
     }
-    None
+    task.signals.hold(info)?;
+    Ok(Outcome::Value(0))
 }
 
 pub(super) fn sys_rt_sigaction(
@@ -161,19 +147,34 @@ fn do_sigaction(task: &mut Task, signal: i32, new: Option<SigAction>) -> Result<
         return Err(Errno::EINVAL);
     }
     let disposition = new.disposition(signal);
-    if disposition == Disposition::Handled {
+    if signal == KICK_SIGNAL && disposition == Disposition::Handled {
         task.missing(format_args!("a handler for signal {signal}"));
         return Err(Errno::ENOSYS);
     }
-    if SigSet::HANDLED_BY_RUNNER.contains(signal) {
-        crate::sys::signal::ignore_when_sent(signal, disposition == Disposition::Ignored);
-    } else {
-        task.host(libc::SYS_rt_sigaction, args![signal, new.as_bytes(), 0u64, SIGSET_LEN])?;
-    }
+    tell_host(signal, &new, disposition)?;
     if disposition == Disposition::Ignored {
-        task.signals.held.forget(signal);
+        task.signals.held().forget(signal);
     }
     task.process.actions.replace(signal, new)
+}
+
+/// Makes the host do what the guest wants of a signal, catch it if that is a handler.
+fn tell_host(signal: i32, new: &SigAction, disposition: Disposition) -> Result<(), Errno> {
+    const NO_ZOMBIES: u64 = (libc::SA_NOCLDSTOP | libc::SA_NOCLDWAIT).cast_unsigned() as u64;
+    const RESTART: u64 = libc::SA_RESTART.cast_unsigned() as u64;
+    if SigSet::SYNCHRONOUS.contains(signal) {
+        let restart = if disposition == Disposition::Handled { new.flags & RESTART } else { RESTART };
+        crate::sys::copy::set_fault_flags(signal, restart)?;
+        crate::sys::signal::ignore_when_sent(signal, disposition == Disposition::Ignored);
+    } else if signal != KICK_SIGNAL {
+        match usize::try_from(new.handler) {
+            Ok(plain @ (libc::SIG_DFL | libc::SIG_IGN)) => {
+                crate::sys::signal::set_plain_action(signal, plain == libc::SIG_IGN, new.flags & NO_ZOMBIES)?;
+            }
+            _ => crate::sys::capture::catch(signal, new.flags & (RESTART | NO_ZOMBIES))?,
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn sys_rt_sigprocmask(
@@ -186,7 +187,7 @@ pub(super) fn sys_rt_sigprocmask(
     if len != SIGSET_LEN {
         return Err(Errno::EINVAL);
     }
-    let previous = task.signals.mask;
+    let previous = task.signals.mask();
     if !new.is_null() {
         let set = task.process.mm.read(new)?.minus(SigSet::UNBLOCKABLE);
         let mask = match how.0 {
@@ -195,11 +196,7 @@ pub(super) fn sys_rt_sigprocmask(
             libc::SIG_SETMASK => set,
             _ => return Err(Errno::EINVAL),
         };
-        task.signals.mask = mask;
-        crate::sys::signal::set_blocked(mask.host_mask().bits());
-    }
-    if let Some(end) = release(task, task.signals.mask) {
-        return Ok(end);
+        task.signals.set_mask(mask)?;
     }
     if !old.is_null() {
         task.process.mm.write(old, &previous)?;
@@ -210,7 +207,7 @@ pub(super) fn sys_rt_sigprocmask(
 pub(super) fn sys_rt_sigpending(task: &mut Task, to: UserAddr, len: u64) -> Result<(), Errno> {
     let mut pending = SigSet::EMPTY;
     task.host(libc::SYS_rt_sigpending, args![pending.as_mut_bytes(), len])?;
-    let pending = pending.union(task.signals.held.pending());
+    let pending = pending.union(task.signals.held().pending());
     let len = usize::try_from(len).map_err(|_| Errno::EINVAL)?;
     task.process.mm.copy_out(to, &pending.as_bytes()[..len])
 }
@@ -226,21 +223,33 @@ pub(super) fn sys_rt_sigtimedwait(
         return Err(Errno::EINVAL);
     }
     let set = task.process.mm.read(set)?;
-    let Some(held) = task.signals.held.first(set) else {
-        return task.host(libc::SYS_rt_sigtimedwait, args![set.waitable().as_bytes(), info, timeout, len]);
-    };
+    if task.signals.held().first(set).is_none() {
+        // One that comes while the host waits ends the wait.
+        task.signals.begin_wait(task.signals.mask().minus(set))?;
+        let on_host = set.waitable();
+        let result = task.host(libc::SYS_rt_sigtimedwait, args![on_host.as_bytes(), info, timeout, len]);
+        task.signals.end_wait(task.signals.mask(), result);
+        if result.is_ok() || task.signals.held().first(set).is_none() {
+            return result;
+        }
+    }
     if !timeout.is_null() {
         check_timespec(task.process.mm.read(timeout)?)?;
     }
+    take_held(task, set, info)
+}
+
+/// Takes the first of `set` of those that are pending here; lower numbers that the host has come before it.
+fn take_held(task: &mut Task, set: SigSet, info: UserPtr<SigInfo>) -> Result<u64, Errno> {
+    let held = task.signals.held().first(set).ok_or(Errno::EAGAIN)?;
     if !SigSet::SYNCHRONOUS.contains(held) {
-        // Lower numbers that the host has come first.
         let (lower, now) = (set.waitable().below(held), [0u8; size_of::<libc::timespec>()]);
-        match task.host(libc::SYS_rt_sigtimedwait, args![lower.as_bytes(), info, now.as_slice(), len]) {
+        match task.host(libc::SYS_rt_sigtimedwait, args![lower.as_bytes(), info, now.as_slice(), SIGSET_LEN]) {
             Err(Errno::EAGAIN) => {}
             result => return result,
         }
     }
-    let taken = task.signals.held.take(SigSet::only(held)).ok_or(Errno::EAGAIN)?;
+    let taken = task.signals.held().take(SigSet::only(held)).ok_or(Errno::EAGAIN)?;
     if !info.is_null() {
         task.process.mm.write(info, &taken)?;
     }
@@ -256,11 +265,9 @@ pub(super) fn sys_rt_sigsuspend(task: &mut Task, mask: UserPtr<SigSet>, len: u64
     if len != SIGSET_LEN {
         return Err(Errno::EINVAL);
     }
-    let mask = task.process.mm.read(mask)?;
-    if let Some(end) = release(task, mask) {
-        return Ok(end);
-    }
-    pass(task, libc::SYS_rt_sigsuspend, args![mask.host_mask().as_bytes(), len])
+    let mask = task.process.mm.read(mask)?.minus(SigSet::UNBLOCKABLE);
+    let host_mask = mask.host_mask();
+    task.host_with_mask(Some(mask), libc::SYS_rt_sigsuspend, args![host_mask.as_bytes(), len]).map(Outcome::Value)
 }
 
 pub(super) fn sys_sigaltstack(task: &mut Task, new: UserPtr<StackT>, old: UserPtr<StackT>) -> Result<(), Errno> {
@@ -274,10 +281,16 @@ pub(super) fn sys_sigaltstack(task: &mut Task, new: UserPtr<StackT>, old: UserPt
     if old.is_null() { Ok(()) } else { mm.write(old, &previous) }
 }
 
-/// There are no handlers, so there is no frame to return from: to the kernel, a bad one.
 pub(super) fn sys_rt_sigreturn(task: &mut Task) -> SysResult {
-    task.missing(format_args!("rt_sigreturn"));
-    Ok(Outcome::Exit(ExitStatus::Signal(libc::SIGSEGV)))
+    if task.return_from_handler().is_ok() {
+        return Ok(Outcome::RegistersSet);
+    }
+    task.vcpu.regs_mut().rax = 0;
+    match task.deliver_bad_frame() {
+        Ok(None) => Ok(Outcome::RegistersSet),
+        Ok(Some(end)) => Ok(Outcome::Exit(end)),
+        Err(_) => Ok(Outcome::Exit(ExitStatus::Signal(libc::SIGSEGV))),
+    }
 }
 
 /// Only the kernel makes this call, after a call that a signal interrupted.

@@ -8,6 +8,7 @@ use super::{Entry, Outcome, SysResult};
 use crate::abi::UserAddr;
 use crate::proc::{ExitStatus, Task};
 use crate::signal::exception::{Fault, code};
+use crate::signal::held::SigInfo;
 
 /// Writes one line a call.
 #[derive(Debug)]
@@ -65,6 +66,26 @@ impl Tracer {
         self.write(&format!("--- {signal} {{si_signo={signal}, si_code={code}, si_addr={addr}}} ---\n"));
     }
 
+    /// Writes a signal that is delivered and that a process, a timer or the kernel sent.
+    pub fn signal(&self, info: &SigInfo) {
+        let signal = show::signal(info.signal);
+        let code = match info.code {
+            libc::SI_USER => "SI_USER".to_owned(),
+            libc::SI_QUEUE => "SI_QUEUE".to_owned(),
+            libc::SI_TIMER => "SI_TIMER".to_owned(),
+            libc::SI_TKILL => "SI_TKILL".to_owned(),
+            code::SI_KERNEL => "SI_KERNEL".to_owned(),
+            other => other.to_string(),
+        };
+        let sender = match info.code {
+            libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL => {
+                format!(", si_pid={}, si_uid={}", info.rest[0], info.rest[1])
+            }
+            _ => String::new(),
+        };
+        self.write(&format!("--- {signal} {{si_signo={signal}, si_code={code}{sender}}} ---\n"));
+    }
+
     /// Writes how the guest ended.
     pub fn ended(&self, status: ExitStatus) {
         self.write(&match status {
@@ -118,9 +139,14 @@ fn code_name(fault: &Fault) -> String {
         (libc::SIGBUS, code::BUS_ADRALN) => "BUS_ADRALN",
         (libc::SIGBUS, code::BUS_ADRERR) => "BUS_ADRERR",
         (libc::SIGFPE, code::FPE_INTDIV) => "FPE_INTDIV",
-        (libc::SIGFPE, code::FPE_FLTUNK) => "FPE_FLTUNK",
+        (libc::SIGFPE, code::FPE_FLTDIV) => "FPE_FLTDIV",
+        (libc::SIGFPE, code::FPE_FLTOVF) => "FPE_FLTOVF",
+        (libc::SIGFPE, code::FPE_FLTUND) => "FPE_FLTUND",
+        (libc::SIGFPE, code::FPE_FLTRES) => "FPE_FLTRES",
+        (libc::SIGFPE, code::FPE_FLTINV) => "FPE_FLTINV",
         (libc::SIGILL, code::ILL_ILLOPN) => "ILL_ILLOPN",
         (libc::SIGTRAP, code::TRAP_BRKPT) => "TRAP_BRKPT",
+        (libc::SIGTRAP, code::TRAP_TRACE) => "TRAP_TRACE",
         (_, other) => return other.to_string(),
     };
     name.to_owned()

@@ -26,6 +26,11 @@ thread_local! {
 }
 
 extern "C" fn on_kick(_signal: i32) {
+    leave_guest();
+}
+
+/// Makes the vCPU of the calling thread leave guest mode as soon as it is there; for signal handlers.
+pub(crate) fn leave_guest() {
     let flag = IMMEDIATE_EXIT.get();
     if !flag.is_null() {
         // SAFETY: a non-null pointer is to the kvm_run page of a vCPU that this thread has attached; it stays mapped

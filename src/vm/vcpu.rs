@@ -14,7 +14,7 @@
 
 use std::sync::atomic::Ordering;
 
-use kvm_bindings::{Msrs, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs};
+use kvm_bindings::{Msrs, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs, kvm_xsave};
 use kvm_ioctls::{SyncReg, VcpuExit, VcpuFd};
 
 use super::kick::Attachment;
@@ -24,6 +24,7 @@ use super::system::SystemMemory;
 use super::{BadExit, Trap, VmError};
 use crate::abi::PAGE_SIZE;
 use crate::x86::descriptor::{GDT_LIMIT, TSS, TSS_LIMIT, USER_CS, USER_DS};
+use crate::x86::xstate::XsaveImage;
 use crate::x86::{PageFaultCode, RFlags, UserRegs, Vector};
 
 /// Where `syscall` arrives.
@@ -226,15 +227,26 @@ impl Vcpu {
         let rip = self.fd.sync_regs_mut().regs.rip;
         if self.resume == Resume::Loaded && self.setup.stubs.contains(rip) {
             if rip == self.setup.stubs.iret || rip == self.setup.stubs.sysret {
-                // Nothing of the user's ran: what was loaded is still what there is.
+                // Nothing of the user's ran: what was loaded is still what there is. The vCPU is in ring 0, though.
+                self.resume = Resume::Exception;
                 return Some(Trap::Kicked);
             }
             // On the way out already: the trap comes first.
             return None;
         }
+        if self.has_exception() {
+            // It belongs to the instruction at rip, not to what rip may become.
+            return None;
+        }
         self.regs = user_regs(&self.fd.sync_regs_mut().regs);
         self.resume = Resume::User;
         Some(Trap::Kicked)
+    }
+
+    /// Has KVM begun to deliver an exception to the user code at rip?
+    fn has_exception(&self) -> bool {
+        let events = self.fd.get_vcpu_events();
+        events.is_ok_and(|events| events.exception.injected != 0 || events.exception.pending != 0)
     }
 
     fn on_no_page(&mut self) -> Trap {
@@ -349,6 +361,31 @@ impl Vcpu {
         let sregs = &mut self.fd.sync_regs_mut().sregs;
         (sregs.fs.base, sregs.gs.base) = (fs, gs);
         self.set_msrs(&[(MSR_FS_BASE, fs), (MSR_GS_BASE, gs)])
+    }
+
+    /// The user's x87, SSE and AVX state.
+    pub fn extended_state(&self) -> Result<XsaveImage, VmError> {
+        let state = self.fd.get_xsave().map_err(VmError::ioctl("KVM_GET_XSAVE"))?;
+        Ok(zerocopy::transmute!(state.region))
+    }
+
+    /// Sets the user's x87, SSE and AVX state; fails for an image that the CPU would not take.
+    pub fn set_extended_state(&mut self, image: XsaveImage) -> Result<(), VmError> {
+        let state = kvm_xsave { region: zerocopy::transmute!(image), ..Default::default() };
+        // SAFETY: the kernel reads 4096 bytes and no more, for no component that needs permission is enabled (AMX).
+        unsafe { self.fd.set_xsave(&state) }.map_err(VmError::ioctl("KVM_SET_XSAVE"))
+    }
+
+    /// Did single-stepping bring the last debug exception about? Forgets it.
+    pub fn take_single_step(&mut self) -> bool {
+        const BS: u64 = 1 << 14;
+        const NOTHING: u64 = 0xffff_0ff0;
+        let Ok(mut debug) = self.fd.get_debug_regs() else { return false };
+        let is_step = debug.dr6 & BS != 0;
+        debug.dr6 = NOTHING;
+        // If it cannot be forgotten, the next `int1` is taken for a step.
+        let _ = self.fd.set_debug_regs(&debug);
+        is_step
     }
 
     pub(super) fn set_msrs(&mut self, values: &[(u32, u64)]) -> Result<(), VmError> {

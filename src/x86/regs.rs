@@ -98,6 +98,12 @@ impl UserRegs {
         self.rax & 0xffff_ffff
     }
 
+    /// Makes user code behind a `syscall` execute it once more.
+    pub fn step_back_to_syscall(&mut self) {
+        const SYSCALL_LEN: u64 = 2;
+        self.rip = self.rip.wrapping_sub(SYSCALL_LEN);
+    }
+
     /// The six arguments of a system call.
     pub fn syscall_args(&self) -> [u64; 6] {
         [self.rdi, self.rsi, self.rdx, self.r10, self.r8, self.r9]

@@ -32,6 +32,23 @@ pub fn xsave_len() -> u32 {
     __cpuid_count(0xd, 0).ebx
 }
 
+/// Extended state as KVM gives and takes it: an XSAVE image in standard format, which fits for want of AMX.
+pub type XsaveImage = [u8; 4096];
+
+/// Bytes of the legacy region, which is all that FXSAVE knows.
+pub const FXSAVE_LEN: usize = 512;
+/// Bytes of the legacy region and the XSAVE header.
+pub const XSAVE_MIN_LEN: usize = FXSAVE_LEN + 64;
+
+/// Bytes of an XSAVE image in standard format with the components of `xcr0`.
+pub fn image_len(xcr0: u64) -> usize {
+    let end_of = |component: u32| {
+        let leaf = __cpuid_count(0xd, component);
+        usize::try_from(leaf.eax + leaf.ebx).unwrap_or(0)
+    };
+    (2..63).filter(|component| xcr0 >> component & 1 == 1).map(end_of).fold(XSAVE_MIN_LEN, usize::max)
+}
+
 /// # Safety
 /// CPUID must report OSXSAVE.
 #[target_feature(enable = "xsave")]
