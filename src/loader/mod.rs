@@ -2,4 +2,5 @@
 
 pub mod elf;
 pub mod exec;
+pub mod script;
 pub mod stack;

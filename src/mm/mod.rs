@@ -14,6 +14,7 @@ mod advise;
 pub mod arena;
 mod brk;
 mod fault;
+mod fork;
 mod map;
 mod protect;
 mod remap;
@@ -28,6 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use arena::Arena;
 pub use brk::Brk;
 pub use fault::{Access, FaultError};
+pub use fork::ForkPlan;
 pub use map::{MapRequest, Where};
 
 use crate::abi::mman::Prot;

@@ -1,15 +1,20 @@
 //! Processes and threads of the guest, each of which is one of the host's.
 
+pub mod fork;
+pub mod handover;
 mod inherited;
 pub mod limits;
 mod missing;
 mod process;
+mod settings;
 mod task;
 
+pub use handover::Handover;
 pub use inherited::Inherited;
 pub use limits::HardLimits;
 pub use missing::Missing;
-pub use process::Process;
+pub use process::{Process, RunLoop};
+pub use settings::Settings;
 pub use task::{RobustList, Task, ThreadSignals};
 
 /// How the guest ended.

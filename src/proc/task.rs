@@ -25,6 +25,8 @@ pub struct Task {
     pub robust_list: RobustList,
     /// Its signals.
     pub signals: ThreadSignals,
+    /// Why it cannot run, found where that could not be reported.
+    pub(super) broken: Option<VmError>,
     tid: Pid,
 }
 
@@ -48,16 +50,29 @@ pub struct RobustList {
 
 impl Task {
     /// The calling host thread, which blocks [`SigSet::host_mask`] of `mask`, as a thread of `process`.
-    pub fn new(mut vcpu: Vcpu, process: Arc<Process>, mask: SigSet) -> Self {
-        vcpu.attach();
+    pub fn new(vcpu: Vcpu, process: Arc<Process>, mask: SigSet) -> Self {
+        let mut task = Self::asleep(vcpu, process);
+        task.vcpu.attach();
+        task.signals.mask = mask;
+        task
+    }
+
+    /// A thread of `process` that no host thread drives yet.
+    pub(super) fn asleep(vcpu: Vcpu, process: Arc<Process>) -> Self {
         Self {
             vcpu,
             process,
             clear_child_tid: UserAddr::NULL,
             robust_list: RobustList::default(),
-            signals: ThreadSignals { mask, ..ThreadSignals::default() },
+            signals: ThreadSignals::default(),
+            broken: None,
             tid: nix::unistd::gettid(),
         }
+    }
+
+    /// The calling host thread drives it now.
+    pub(super) fn note_new_tid(&mut self) {
+        self.tid = nix::unistd::gettid();
     }
 
     /// Its thread id, which is the host thread's.
@@ -67,6 +82,9 @@ impl Task {
 
     /// Runs user code until something needs the runner.
     pub fn run(&mut self) -> Result<Trap, VmError> {
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
         self.process.mm.machine().run(&mut self.vcpu)
     }
 

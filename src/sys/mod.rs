@@ -1,9 +1,11 @@
 //! Safe wrappers for host calls that nix lacks.
 
 pub mod call;
+pub mod clone;
 pub mod copy;
 pub mod descriptor;
 mod environ;
+pub mod exec;
 pub mod map;
 pub mod signal;
 

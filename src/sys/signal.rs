@@ -93,6 +93,16 @@ pub fn ignore_when_sent(signal: i32, is_ignored: bool) {
     }
 }
 
+/// All that [`ignore_when_sent`] was told, bit `signal - 1` for each.
+pub fn ignored_when_sent() -> u64 {
+    IGNORED_WHEN_SENT.load(Ordering::Relaxed)
+}
+
+/// Replaces all that [`ignore_when_sent`] was told.
+pub fn set_ignored_when_sent(signals: u64) {
+    IGNORED_WHEN_SENT.store(signals, Ordering::Relaxed);
+}
+
 /// Does what the guest's disposition says of a fault signal that a process sent. Called by the fault handler.
 pub(super) fn on_sent(signal: i32) {
     if IGNORED_WHEN_SENT.load(Ordering::Relaxed) >> (signal - 1) & 1 == 0 {
