@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 use kvm_se::loader::exec::{Aslr, Program, c_string};
-use kvm_se::runner::{Config, c_strings};
 use kvm_se::proc::{Handover, Settings};
+use kvm_se::runner::{Config, c_strings};
 use kvm_se::syscall::Observer;
 use kvm_se::{Error, sys};
 use nix::errno::Errno;

@@ -9,10 +9,12 @@ use crate::Error;
 use crate::abi::{TASK_SIZE, UserAddr};
 use crate::loader::exec::{self, Program};
 use crate::loader::script;
+use crate::loader::stack::StackImage;
 use crate::mm::{Access, AddressSpace, Arena, FaultError};
 use crate::proc::handover::Kept;
 use crate::proc::{ExitStatus, Inherited, Process, RunLoop, Settings, Task};
 use crate::signal::exception::Fault;
+use crate::sys::exec::Strings;
 use crate::syscall::{self, Observer};
 use crate::vm::{Machine, Trap, kick};
 use crate::x86::{UserRegs, Vector};
@@ -55,6 +57,7 @@ impl Runner {
         let file = script::follow(config.file, &mut program, exec::open_interp).map_err(not_executable)?;
         let entry = exec::load(&mm, &file, &program).map_err(not_executable)?;
         name_process(&program.execfn);
+        show_strings(&mm, &entry.stack);
         *vcpu.regs_mut() = UserRegs::at_start(entry.rip.raw(), entry.stack.sp.raw());
         let observer = config.observer.map(Arc::new);
         let process = Process {
@@ -171,6 +174,19 @@ fn name_process(execfn: &CStr) {
     let start = execfn.to_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     // Fails for memory that cannot be read alone.
     let _ = nix::sys::prctl::set_name(&execfn[start..]);
+}
+
+/// What others see of the process are the guest's arguments and environment.
+fn show_strings(mm: &AddressSpace, stack: &StackImage) {
+    let range = |start: UserAddr, end: UserAddr| mm.hva(start.raw())..mm.hva(end.raw());
+    let top = stack.env_end;
+    if mm.arena().is_contiguous(stack.auxv_start.raw(), top.raw() - stack.auxv_start.raw()) {
+        crate::sys::exec::show_strings(&Strings {
+            args: range(stack.arg_start, stack.arg_end),
+            env: range(stack.env_start, top),
+            auxv: range(stack.auxv_start, stack.auxv_start.wrapping_add(stack.auxv_len)),
+        });
+    }
 }
 
 /// Strings of the command line as the guest gets them.

@@ -106,11 +106,8 @@ impl Floor {
         let vm = kvm.create_vm().expect("KVM_CREATE_VM");
         let memory = guest_memory();
         let at = memory.as_ptr().addr().next_multiple_of(4096);
-        let region = kvm_userspace_memory_region {
-            memory_size: MEMORY as u64,
-            userspace_addr: at as u64,
-            ..Default::default()
-        };
+        let region =
+            kvm_userspace_memory_region { memory_size: MEMORY as u64, userspace_addr: at as u64, ..Default::default() };
         // SAFETY: the memory lives as long as the VM, and nothing else uses it from here on.
         unsafe { vm.set_user_memory_region(region) }.expect("memslot");
         let mut vcpu = vm.create_vcpu(0).expect("KVM_CREATE_VCPU");

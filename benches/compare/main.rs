@@ -40,12 +40,21 @@ const ROWS: [Row; 5] = [
         floor: Some(floor::page_fault_round_trip),
         is_whole_run: false,
     },
-    Row { name: "first touch of 256 MiB", source: "bench/first_touch.c", unit: "ns/page", floor: None, is_whole_run: false },
+    Row {
+        name: "first touch of 256 MiB",
+        source: "bench/first_touch.c",
+        unit: "ns/page",
+        floor: None,
+        is_whole_run: false,
+    },
     Row { name: "static hello, start to exit", source: "cpu/hello.S", unit: "us", floor: None, is_whole_run: true },
 ];
 
 fn main() {
-    println!("{:<28} {:>10} {:>12} {:>12} {:>12} {:>10} {:>10}", "", "", "native", "kvm-se", "floor", "/native", "/floor");
+    println!(
+        "{:<28} {:>10} {:>12} {:>12} {:>12} {:>10} {:>10}",
+        "", "", "native", "kvm-se", "floor", "/native", "/floor"
+    );
     for row in &ROWS {
         let program = build(row.source);
         let mut native = Vec::new();

@@ -274,7 +274,12 @@ fn stack_top(program: &Program) -> UserAddr {
     UserAddr::new(TASK_SIZE - program.aslr.stack)
 }
 
-fn write_stack(mm: &AddressSpace, plan: &ElfPlan, program: &Program, auxv: &[AuxEntry]) -> Result<StackImage, ExecError> {
+fn write_stack(
+    mm: &AddressSpace,
+    plan: &ElfPlan,
+    program: &Program,
+    auxv: &[AuxEntry],
+) -> Result<StackImage, ExecError> {
     let top = stack_top(program);
     let image = stack_image(program, mm.limits().stack, auxv)?;
     let bottom = image.sp.page_floor().raw() - STACK_EXPAND;

@@ -6,8 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::vma::{Backing, MMAP_MIN_ADDR, MappedFile, ObjectId, Placement, Vma, VmaFlags, VmaName};
 use super::residency::may_lock_any;
+use super::vma::{Backing, MMAP_MIN_ADDR, MappedFile, ObjectId, Placement, Vma, VmaFlags, VmaName};
 use super::{AddressSpace, Inner, host_prot, is_reservation};
 use crate::abi::mman::{MapFlags, Prot};
 use crate::abi::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, UserAddr};

@@ -4,8 +4,8 @@ use std::os::fd::OwnedFd;
 
 use super::HardLimits;
 use super::handover::Kept;
-use crate::mm::vma::Limits;
 use crate::mm;
+use crate::mm::vma::Limits;
 use crate::signal::action::{Actions, SigAction};
 use crate::signal::mask::{MAX_SIGNAL, SigSet};
 use crate::sys;

@@ -17,13 +17,7 @@ pub(super) fn sys_fchmodat(task: &mut Task, dir: Fd, path: PathPtr, mode: Mode) 
     task.host(libc::SYS_fchmodat, args![dir, &task.path(path), mode.0])
 }
 
-pub(super) fn sys_fchmodat2(
-    task: &mut Task,
-    dir: Fd,
-    path: PathPtr,
-    mode: Mode,
-    flags: AtFlags,
-) -> Result<u64, Errno> {
+pub(super) fn sys_fchmodat2(task: &mut Task, dir: Fd, path: PathPtr, mode: Mode, flags: AtFlags) -> Result<u64, Errno> {
     task.host(libc::SYS_fchmodat2, args![dir, &task.path(path), mode.0, flags.0])
 }
 

@@ -42,7 +42,8 @@ pub(super) fn sys_clone(
     if flags & PIDFD != 0 && flags & (PARENT_SETTID | DETACHED) != 0 {
         return Err(Errno::EINVAL);
     }
-    let new = NewProcess { flags, exit_signal, stack, pidfd: parent_tid, parent_tid, child_tid, tls, ..Default::default() };
+    let new =
+        NewProcess { flags, exit_signal, stack, pidfd: parent_tid, parent_tid, child_tid, tls, ..Default::default() };
     start(task, &new)
 }
 

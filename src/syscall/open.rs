@@ -16,24 +16,12 @@ pub(super) fn sys_open(task: &mut Task, path: PathPtr, flags: OpenFlags, mode: M
     opened(task, fd)
 }
 
-pub(super) fn sys_openat(
-    task: &mut Task,
-    dir: Fd,
-    path: PathPtr,
-    flags: OpenFlags,
-    mode: Mode,
-) -> Result<u64, Errno> {
+pub(super) fn sys_openat(task: &mut Task, dir: Fd, path: PathPtr, flags: OpenFlags, mode: Mode) -> Result<u64, Errno> {
     let fd = task.host(libc::SYS_openat, args![dir, &task.path(path), flags.0, mode.0])?;
     opened(task, fd)
 }
 
-pub(super) fn sys_openat2(
-    task: &mut Task,
-    dir: Fd,
-    path: PathPtr,
-    how: UserAddr,
-    how_len: u64,
-) -> Result<u64, Errno> {
+pub(super) fn sys_openat2(task: &mut Task, dir: Fd, path: PathPtr, how: UserAddr, how_len: u64) -> Result<u64, Errno> {
     let how = HostArg::Guest(how, how_len.min(PAGE_SIZE));
     let fd = task.host(libc::SYS_openat2, args![dir, &task.path(path), how, how_len])?;
     opened(task, fd)

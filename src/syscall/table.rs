@@ -7,9 +7,9 @@
 use super::arg::ArgKind;
 use super::handler::{Handler, args_of};
 use super::{
-    SysResult, attr, clone, descriptor, event, exec, futex, ids, ioctl, ipc, key, limits, memory, mq, msg, namei, namespace, open,
-    pkey, poll, prctl, process, process_vm, random, readdir, rw, sched, signal, socket, splice, stat, sync, system,
-    time, xattr,
+    SysResult, attr, clone, descriptor, event, exec, futex, ids, ioctl, ipc, key, limits, memory, mq, msg, namei,
+    namespace, open, pkey, poll, prctl, process, process_vm, random, readdir, rw, sched, signal, socket, splice, stat,
+    sync, system, time, xattr,
 };
 use crate::abi::Errno;
 use crate::proc::Task;

@@ -250,8 +250,8 @@ impl Machine {
         let fd = vm.create_vcpu(id).map_err(VmError::ioctl("KVM_CREATE_VCPU"))?;
         let raised = raise(&fd)?;
         // SAFETY: the descriptor is a duplicate of the vCPU's, owned by nobody else; the first one is closed here.
-        let fd = unsafe { vm.create_vcpu_from_rawfd(raised.into_raw_fd()) }
-            .map_err(VmError::ioctl("mmap of kvm_run"))?;
+        let fd =
+            unsafe { vm.create_vcpu_from_rawfd(raised.into_raw_fd()) }.map_err(VmError::ioctl("mmap of kvm_run"))?;
         fd.set_cpuid2(&self.cpuid).map_err(VmError::ioctl("KVM_SET_CPUID2"))?;
         zero_tsc_offset(&fd);
         let setup =

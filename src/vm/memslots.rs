@@ -164,9 +164,7 @@ fn merged(mut slots: Vec<Slot>) -> Vec<Slot> {
 
 impl Slot {
     fn continues_as(&self, next: &Self) -> bool {
-        self.gpa + self.len == next.gpa
-            && self.hva + self.len == next.hva
-            && self.is_read_only == next.is_read_only
+        self.gpa + self.len == next.gpa && self.hva + self.len == next.hva && self.is_read_only == next.is_read_only
     }
 }
 
