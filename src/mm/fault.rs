@@ -5,7 +5,7 @@
 use super::vma::{Backing, Vma, VmaFlags, VmaName};
 use super::{AddressSpace, Inner, host_prot};
 use crate::abi::mman::Prot;
-use crate::abi::{PAGE_SIZE, PageRange, UserAddr};
+use crate::abi::{PAGE_SIZE, PageRange, TASK_SIZE, UserAddr};
 use crate::vm::VmError;
 use crate::vm::machine::Mmu;
 use crate::x86::PageFaultCode;
@@ -69,9 +69,10 @@ impl AddressSpace {
         if !access.is_allowed(vma.prot) {
             return Err(FaultError::Accerr);
         }
-        let block = PageRange::new(addr / PDE_SPAN * PDE_SPAN, (addr / PDE_SPAN + 1) * PDE_SPAN)
-            .map_or(Some(range), |block| block.intersect(range))
-            .unwrap_or(range);
+        // The last block does not belong to user space as a whole.
+        let block_end = ((addr / PDE_SPAN + 1) * PDE_SPAN).min(TASK_SIZE);
+        let block = PageRange::new(addr / PDE_SPAN * PDE_SPAN, block_end).and_then(|block| block.intersect(range));
+        let Some(block) = block else { return Err(FaultError::Maperr) };
         if vma.name == VmaName::Vvar {
             return self.fill_foreign(&inner, addr, vma);
         }

@@ -15,6 +15,7 @@ pub mod arena;
 mod brk;
 mod fault;
 mod foreign;
+mod fork;
 mod map;
 mod protect;
 mod remap;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use arena::Arena;
 pub use brk::Brk;
 pub use fault::{Access, FaultError};
+pub use fork::ForkPlan;
 pub use map::{MapRequest, Where};
 
 use crate::abi::mman::Prot;

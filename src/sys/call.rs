@@ -99,6 +99,13 @@ pub unsafe fn host_call(nr: u64, args: [u64; 6]) -> Result<u64, Errno> {
     Errno::check(rax)
 }
 
+/// Wakes one waiter of the futex at `word`, an address in the arena.
+pub fn wake_futex(word: u64) {
+    let wake = u64::from(libc::FUTEX_WAKE.unsigned_abs());
+    // SAFETY: FUTEX_WAKE writes nothing.
+    let _ = unsafe { host_call(libc::SYS_futex.cast_unsigned(), [word, wake, 1, 0, 0, 0]) };
+}
+
 pub(super) fn effective_capabilities() -> u64 {
     const VERSION_3: u32 = 0x2008_0522;
     let header = [VERSION_3, 0];

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Most descriptors that the runner keeps for itself.
@@ -33,6 +34,33 @@ pub fn duplicate_above_guest(fd: RawFd) -> io::Result<OwnedFd> {
         }
         result => result,
     }
+}
+
+/// A duplicate as by [`duplicate_above_guest`], but one that the next program of this process finds open.
+pub fn duplicate_for_exec(fd: RawFd) -> io::Result<OwnedFd> {
+    let new = duplicate_above_guest(fd)?;
+    set_close_on_exec(&new, false)?;
+    Ok(new)
+}
+
+/// Takes over a descriptor that the program before this one has left open; the next one will not.
+///
+/// Whoever starts this program can name any number; it must be one that is open.
+pub fn take_over(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_GETFD changes nothing.
+    if fd < guest_limit() || unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: it is open, and above all that the guest or a library has opened so far, so nobody owns it.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    set_close_on_exec(&fd, true)?;
+    Ok(fd)
+}
+
+fn set_close_on_exec(fd: &OwnedFd, is_on: bool) -> io::Result<()> {
+    let flags = if is_on { FdFlag::FD_CLOEXEC } else { FdFlag::empty() };
+    fcntl(fd, FcntlArg::F_SETFD(flags))?;
+    Ok(())
 }
 
 fn duplicate_at_least(fd: RawFd, least: RawFd) -> io::Result<OwnedFd> {

@@ -2,9 +2,11 @@
 
 pub mod call;
 pub mod capture;
+pub mod clone;
 pub mod copy;
 pub mod descriptor;
 mod environ;
+pub mod exec;
 pub mod map;
 pub mod signal;
 pub mod vdso;
