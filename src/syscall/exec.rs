@@ -8,6 +8,7 @@ use std::fs::File;
 use std::os::fd::RawFd;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::resource::{Resource, getrlimit};
 
 use super::SysResult;
 use super::arg::{AtFlags, Fd, PathPtr};
@@ -20,6 +21,7 @@ use crate::loader::stack::{MAX_ARG_STRLEN, args_limit};
 use crate::proc::Task;
 use crate::proc::fork::release_memory;
 use crate::proc::handover::Ready;
+use crate::sys::descriptor::with_soft_limit_up;
 
 /// Bytes of a pointer.
 const WORD: u64 = 8;
@@ -55,12 +57,16 @@ struct Request {
 
 /// Returns only if the program cannot be executed. A vfork child leaves nothing allocated in its parent's memory.
 fn execute(task: &mut Task, request: &Request) -> SysResult {
-    let ready = prepare(task, request)?;
-    release_memory(task);
-    Err(ready.execute(&task.process.settings))
+    let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let errno = with_soft_limit_up(|| -> Result<Errno, Errno> {
+        let ready = prepare(task, request, soft)?;
+        release_memory(task);
+        Ok(ready.execute(&task.process.settings))
+    });
+    Err(errno??)
 }
 
-fn prepare(task: &Task, request: &Request) -> Result<Ready, Errno> {
+fn prepare(task: &Task, request: &Request, soft_descriptors: u64) -> Result<Ready, Errno> {
     let path = read_path(task, request)?;
     let file = open(task, request, &path)?;
     let (argv, envp) = Room::new(task).lists(request)?;
@@ -73,7 +79,7 @@ fn prepare(task: &Task, request: &Request) -> Result<Ready, Errno> {
         is_hidden: is_hidden(request, &path),
     };
     let file = interpreted(task, file, &mut program).map_err(|error| error.errno())?;
-    Ready::prepare(task, &program, &file)
+    Ready::prepare(task, &program, &file, soft_descriptors)
 }
 
 fn interpreted(task: &Task, file: File, program: &mut Program) -> Result<File, ExecError> {
