@@ -71,6 +71,9 @@ impl Runner {
             settings: Arc::new(config.settings),
             run_loop: run_loop(observer.clone()),
         };
+        if let Some(soft) = inherited.soft_descriptors {
+            crate::sys::descriptor::set_soft_limit(soft).map_err(Error::Setup)?;
+        }
         Ok(Self { task: Task::new(vcpu, Arc::new(process), inherited.mask), observer })
     }
 

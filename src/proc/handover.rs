@@ -49,6 +49,8 @@ pub struct Kept {
     pub limits: Limits,
     /// Hard limits.
     pub hard_limits: HardLimits,
+    /// Soft limit on descriptors, to be set when the runner has opened what it needs.
+    pub soft_descriptors: u64,
 }
 
 /// An execution that can no longer fail for a reason of the guest's.
@@ -62,7 +64,7 @@ pub struct Ready {
 
 impl Ready {
     /// Prepares `task` to execute `program`, whose file is `file`.
-    pub fn prepare(task: &Task, program: &Program, file: &File) -> Result<Self, Errno> {
+    pub fn prepare(task: &Task, program: &Program, file: &File, soft_descriptors: u64) -> Result<Self, Errno> {
         let process = &task.process;
         let settings = &process.settings;
         let executable = settings.executable.as_ref().ok_or(Errno::ENOSYS)?;
@@ -86,13 +88,14 @@ impl Ready {
         for value in [address_space, data, data_hard, stack, locked].into_iter().chain(process.limits.values()) {
             writer.word(value);
         }
+        writer.word(soft_descriptors);
         writer.strings(std::slice::from_ref(&program.execfn));
         writer.strings(&program.argv);
         writer.strings(&program.envp);
         Ok(Self { memfd: sealed(&writer.0)?, _inherited: inherited, _trace: trace })
     }
 
-    /// Executes the runner. Returns only if that fails.
+    /// Executes the runner. Returns only if that fails. The soft limit on descriptors must be up: its start opens files.
     pub fn execute(self, settings: &Settings) -> Errno {
         let Some(executable) = &settings.executable else { return Errno::ENOSYS };
         let mut number = [0; 16];
@@ -134,6 +137,7 @@ impl Handover {
         let [address_space, data, data_hard, stack, locked] = reader.words()?;
         let limits = Limits { address_space, data, data_hard, stack, locked };
         let hard_limits = HardLimits::from_values(reader.words()?);
+        let soft_descriptors = reader.word()?;
         let aslr = if settings.aslr { Aslr::from_random(crate::sys::random_words()) } else { Aslr::default() };
         let program = Program {
             execfn: reader.strings()?.pop()?,
@@ -143,7 +147,7 @@ impl Handover {
             aslr,
             is_hidden: false,
         };
-        Some(Self { program, file, settings, kept: Kept { kvm, mask, ignored, limits, hard_limits } })
+        Some(Self { program, file, settings, kept: Kept { kvm, mask, ignored, limits, hard_limits, soft_descriptors } })
     }
 }
 

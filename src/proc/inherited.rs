@@ -23,6 +23,8 @@ pub struct Inherited {
     pub limits: HardLimits,
     /// /dev/kvm, if a program before this one had it open.
     pub kvm: Option<OwnedFd>,
+    /// Soft limit on descriptors, if it is to be set at the end of the start.
+    pub soft_descriptors: Option<u64>,
 }
 
 impl Inherited {
@@ -35,12 +37,19 @@ impl Inherited {
             SigAction { handler, flags, restorer, mask: SigSet::from_bits(mask) }
         });
         let inherited = match kept {
-            Some(Kept { kvm, mask, ignored, limits, hard_limits }) => {
+            Some(Kept { kvm, mask, ignored, limits, hard_limits, soft_descriptors }) => {
                 let ignore = SigAction { handler: libc::SIG_IGN as u64, ..SigAction::default() };
                 for signal in (1..=MAX_SIGNAL).filter(|&signal| ignored.contains(signal)) {
                     let _ = actions.replace(signal, ignore);
                 }
-                Self { actions, mask, memory_limits: limits, limits: hard_limits, kvm: Some(kvm) }
+                Self {
+                    actions,
+                    mask,
+                    memory_limits: limits,
+                    limits: hard_limits,
+                    kvm: Some(kvm),
+                    soft_descriptors: Some(soft_descriptors),
+                }
             }
             None => Self {
                 actions,
@@ -48,6 +57,7 @@ impl Inherited {
                 memory_limits: mm::inherited_limits(),
                 limits: HardLimits::inherited(),
                 kvm: None,
+                soft_descriptors: None,
             },
         };
         for signal in sys::signal::FAULT_SIGNALS {

@@ -160,9 +160,7 @@ fn most_descriptors() -> u64 {
 
 /// The host enforces the soft limit. Its hard one stays, for the descriptors that the runner has yet to make.
 fn set_soft_descriptors(soft: u64) -> Result<(), Errno> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
-    Ok(())
+    Ok(crate::sys::descriptor::set_soft_limit(soft)?)
 }
 
 /// The host counts locked memory too, so its limit follows the guest's upwards.

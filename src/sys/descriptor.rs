@@ -73,8 +73,19 @@ fn duplicate_at_least(fd: RawFd, least: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
 
-fn with_soft_limit_up<T>(act: impl FnOnce() -> T) -> io::Result<T> {
+/// Sets the soft limit on descriptors; lowering it needs no privilege.
+pub fn set_soft_limit(soft: u64) -> io::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?)
+}
+
+/// Does `act`, which makes descriptors for a moment where Linux needs none: neither the guest's limit nor its full table
+/// hinders it.
+pub fn with_soft_limit_up<T>(act: impl FnOnce() -> T) -> io::Result<T> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft == hard {
+        return Ok(act());
+    }
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     let result = act();
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;

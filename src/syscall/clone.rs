@@ -6,6 +6,7 @@ use super::arg::Hex;
 use crate::abi::{Errno, PAGE_SIZE, UserAddr};
 use crate::proc::Task;
 use crate::proc::fork::{self, NewProcess};
+use crate::signal;
 
 const VM: u64 = libc::CLONE_VM as u64;
 const VFORK: u64 = libc::CLONE_VFORK as u64;
@@ -77,16 +78,15 @@ pub(super) fn sys_clone3(task: &mut Task, args: UserAddr, len: u64) -> Result<u6
         return Err(Errno::EINVAL);
     }
     let args = read_args(task, args, len)?;
-    let is_known_signal = args.exit_signal <= SIGNAL_BITS && args.exit_signal <= 64;
-    let has_stack = args.stack != 0;
+    const MAX_SIGNAL: u64 = signal::mask::MAX_SIGNAL as u64;
     if args.set_tid_size > MOST_TIDS
         || (args.set_tid == 0) != (args.set_tid_size == 0)
-        || !is_known_signal
+        || args.exit_signal > MAX_SIGNAL
         || args.flags & (DETACHED | SIGNAL_BITS) != 0
         || args.flags > (CLEAR_SIGHAND | INTO_CGROUP | u64::from(u32::MAX))
         || args.flags & (SIGHAND | CLEAR_SIGHAND) == SIGHAND | CLEAR_SIGHAND
         || args.flags & (THREAD | u64::from(libc::CLONE_PARENT.unsigned_abs())) != 0 && args.exit_signal != 0
-        || has_stack != (args.stack_size != 0)
+        || (args.stack == 0) != (args.stack_size == 0)
     {
         return Err(Errno::EINVAL);
     }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::os::fd::RawFd;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::resource::{Resource, getrlimit};
 
 use super::SysResult;
 use super::arg::{AtFlags, Fd, PathPtr};
@@ -20,6 +21,7 @@ use crate::loader::stack::{MAX_ARG_STRLEN, args_limit};
 use crate::proc::Task;
 use crate::proc::fork::release_memory;
 use crate::proc::handover::Ready;
+use crate::sys::descriptor::with_soft_limit_up;
 
 /// Bytes of a pointer.
 const WORD: u64 = 8;
@@ -55,16 +57,20 @@ struct Request {
 
 /// Returns only if the program cannot be executed. A vfork child leaves nothing allocated in its parent's memory.
 fn execute(task: &mut Task, request: &Request) -> SysResult {
-    let ready = prepare(task, request)?;
-    // One that is caught and not delivered would be lost with this image.
-    task.signals.hold_off()?;
-    release_memory(task);
-    let errno = ready.execute(&task.process.settings);
-    task.signals.let_in();
-    Err(errno)
+    let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let errno = with_soft_limit_up(|| -> Result<Errno, Errno> {
+        let ready = prepare(task, request, soft)?;
+        // A signal that is caught and not delivered would be lost with this image.
+        task.signals.hold_off()?;
+        release_memory(task);
+        let errno = ready.execute(&task.process.settings);
+        task.signals.let_in();
+        Ok(errno)
+    });
+    Err(errno??)
 }
 
-fn prepare(task: &Task, request: &Request) -> Result<Ready, Errno> {
+fn prepare(task: &Task, request: &Request, soft_descriptors: u64) -> Result<Ready, Errno> {
     let path = read_path(task, request)?;
     let file = open(task, request, &path)?;
     let (argv, envp) = Room::new(task).lists(request)?;
@@ -77,7 +83,7 @@ fn prepare(task: &Task, request: &Request) -> Result<Ready, Errno> {
         is_hidden: is_hidden(request, &path),
     };
     let file = interpreted(task, file, &mut program).map_err(|error| error.errno())?;
-    Ready::prepare(task, &program, &file)
+    Ready::prepare(task, &program, &file, soft_descriptors)
 }
 
 fn interpreted(task: &Task, file: File, program: &mut Program) -> Result<File, ExecError> {

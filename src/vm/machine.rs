@@ -16,6 +16,7 @@ use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
 use super::vcpu::{Landing, Vcpu, VcpuSetup, VcpuState, page};
 use super::{Trap, VmError, startup};
+use crate::sys::descriptor::with_soft_limit_up;
 use crate::x86::Vector;
 use crate::x86::descriptor::{gdt, interrupt_gate, tss};
 use crate::x86::exception::NR_VECTORS;
@@ -192,7 +193,7 @@ impl Machine {
 
     /// A further vCPU, ready to run user code.
     pub fn add_vcpu(&self) -> Result<Vcpu, VmError> {
-        self.prepare(self.create_vcpu()?)
+        with_room(|| self.prepare(self.create_vcpu()?))
     }
 
     /// Tells a new vCPU what the first one found out.
@@ -227,6 +228,10 @@ impl Machine {
     /// parent's, which KVM lets no other process use. Returns the vCPU of the only thread, which uses the page in
     /// system memory that `old` had.
     pub fn rebuild(&self, old: &Vcpu, state: &VcpuState) -> Result<Vcpu, VmError> {
+        with_room(|| self.rebuild_with_room(old, state))
+    }
+
+    fn rebuild_with_room(&self, old: &Vcpu, state: &VcpuState) -> Result<Vcpu, VmError> {
         self.vm.replace(create_vm(&self.kvm)?);
         self.idle().clear();
         self.slots.rebuild(&self.vm)?;
@@ -350,6 +355,11 @@ fn create_vm(kvm: &Kvm) -> Result<VmFd, VmError> {
     let _ = vm.set_identity_map_address(VMX_IDENTITY_MAP);
     let _ = vm.set_tss_address(VMX_TSS);
     Ok(vm)
+}
+
+/// KVM returns the lowest free descriptors, of which the guest may have none left.
+fn with_room<T>(act: impl FnOnce() -> Result<T, VmError>) -> Result<T, VmError> {
+    with_soft_limit_up(act).map_err(|source| VmError::Ioctl { call: "setrlimit", source })?
 }
 
 /// A duplicate above the guest's descriptors.
