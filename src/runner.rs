@@ -211,8 +211,14 @@ fn unresolved(result: Result<(), FaultError>, addr: u64, code: PageFaultCode) ->
 
 /// The signal of an exception, with the code that its kind has.
 fn exception_fault(task: &mut Task, vector: Vector, error: u64) -> Result<Fault, Error> {
+    /// The error code names an entry of the IDT.
+    const IN_IDT: u64 = 2;
     let rip = task.vcpu.regs().rip;
-    let vector = if vector == Vector::UD && is_int(task, rip) { Vector::GP } else { vector };
+    let (vector, error) = match int_number(task, rip) {
+        // `int n` without a gate: a KVM that emulates it takes it for an invalid opcode.
+        Some(number) if vector == Vector::UD => (Vector::GP, u64::from(number) * 8 + IN_IDT),
+        _ => (vector, error),
+    };
     let mut fault = Fault::of_exception(vector, error, rip);
     match vector {
         Vector::DB if task.vcpu.take_single_step() => fault.code = exception::code::TRAP_TRACE,
@@ -229,11 +235,12 @@ fn exception_fault(task: &mut Task, vector: Vector, error: u64) -> Result<Fault,
     Ok(fault)
 }
 
-/// `int n` without a gate is a protection fault on hardware and an invalid opcode on a KVM that emulates it.
-fn is_int(task: &Task, rip: u64) -> bool {
+/// The number in the `int n` at `rip`, if that is one.
+fn int_number(task: &Task, rip: u64) -> Option<u8> {
     const INT: u8 = 0xcd;
-    let mut opcode = [0];
-    task.process.mm.copy_in(UserAddr::new(rip), &mut opcode).is_ok() && opcode[0] == INT
+    let mut code = [0; 2];
+    task.process.mm.copy_in(UserAddr::new(rip), &mut code).ok()?;
+    (code[0] == INT).then_some(code[1])
 }
 
 /// The process is called as its program's file, cut to what the kernel keeps (`begin_new_exec`).

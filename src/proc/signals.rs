@@ -294,10 +294,10 @@ impl Task {
         let context = mm.read(at).map_err(|_| BadFrame)?.context;
         self.signals.note_mask(context.mask.minus(SigSet::UNBLOCKABLE));
         self.signals.settle_host_mask();
+        // Nothing but a bad address counts. The handler is still on the stack that it returns from.
+        let _ = self.signals.alt_stack.change(context.stack, self.vcpu.regs().rsp);
         *self.vcpu.regs_mut() = context.machine.restored(self.vcpu.regs());
         self.restore_extended_state(context.machine.extended_state)?;
-        // Nothing but a bad address counts.
-        let _ = self.signals.alt_stack.change(context.stack, context.machine.rsp);
         if context.machine.has_user_segments(context.flags) { Ok(()) } else { Err(BadFrame) }
     }
 
