@@ -49,7 +49,7 @@ pub(crate) struct Options {
     /// Show system calls on stderr, or write them to a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     strace: Option<Option<PathBuf>>,
-    /// At the end, say what the run cost
+    /// At the end, say what the first process cost
     #[arg(long)]
     stats: bool,
     /// At the end, say what the program asked for in vain

@@ -8,6 +8,7 @@ static int run(const char *path) {
 
 static char *nothing[] = {NULL};
 static char **volatile unmapped = (char **)8;
+static char *volatile bad = (char *)1;
 
 int main(void) {
     CHECK_ERR(run("missing"), ENOENT);
@@ -41,10 +42,10 @@ int main(void) {
     CHECK_ERR(run("open"), ETXTBSY);
     CHECK_OK(close(fd));
 
-    CHECK_ERR(execve((char *)1, nothing, nothing), EFAULT);
+    CHECK_ERR(execve(bad, nothing, nothing), EFAULT);
     CHECK_ERR(execve("text", unmapped, nothing), EFAULT);
-    CHECK_ERR(execve("text", (char *[]){(char *)8, NULL}, nothing), EFAULT);
-    CHECK_ERR(execve("text", (char *[]){"x", NULL}, (char *[]){(char *)-1, NULL}), EFAULT);
+    CHECK_ERR(execve("text", (char *[]){bad, NULL}, nothing), EFAULT);
+    CHECK_ERR(execve("text", (char *[]){"x", NULL}, (char *[]){bad, NULL}), EFAULT);
     // The file comes first.
     CHECK_ERR(execve("missing", unmapped, nothing), ENOENT);
     return CHECK_DONE();

@@ -18,7 +18,7 @@ static const char *shown(int dir, const char *path, int flags) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 1 && strcmp(argv[0], "shown") == 0) {
+    if ((argc == 1 && strcmp(argv[0], "shown") == 0) || (argc == 2 && strncmp(argv[1], "/dev/fd/", 8) == 0)) {
         check_print("%s", (char *)getauxval(AT_EXECFN));
         return 0;
     }
@@ -47,9 +47,11 @@ int main(int argc, char **argv) {
     CHECK_ERR(at(folder, "link", 0x4000000), EINVAL);
 
     // A script behind a descriptor that is closed when its interpreter would open it.
-    make_file("script", "#!/bin/cat\n", 0755);
+    char script_text[5000];
+    snprintf(script_text, sizeof script_text, "#!%s\n", self);
+    make_file("script", script_text, 0755);
     int script = CHECK_OK(dup2(open("script", O_RDONLY), 23));
-    CHECK_STR(shown(script, "", AT_EMPTY_PATH), "#!/bin/cat\n");
+    CHECK_STR(shown(script, "", AT_EMPTY_PATH), "/dev/fd/23");
     CHECK_OK(fcntl(script, F_SETFD, FD_CLOEXEC));
     CHECK_ERR(at(script, "", AT_EMPTY_PATH), ENOENT);
 

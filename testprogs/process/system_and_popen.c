@@ -13,6 +13,8 @@ static const char *lines_of(const char *command, int *status) {
 
 int main(void) {
     int status;
+    if (access("/bin/sh", X_OK) < 0 || access("/bin/cat", X_OK) < 0)
+        SKIP("no shell");
     CHECK(system(NULL) != 0);
     CHECK_EQ(WEXITSTATUS(system("exit 3")), 3);
     CHECK_EQ(system("true"), 0);
