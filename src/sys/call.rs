@@ -67,8 +67,8 @@ pub unsafe fn interruptible_call(nr: u64, args: [u64; 6]) -> Result<u64, Errno> 
 pub(super) fn abort_before_kernel(rip: &mut i64) {
     let first = (&raw const kvm_se_call_check).addr();
     let last = (&raw const kvm_se_call_enter).addr();
-    if (first..=last).contains(&(*rip as usize)) {
-        *rip = (&raw const kvm_se_call_abort).addr() as i64;
+    if (first..=last).contains(&rip.cast_unsigned().try_into().unwrap_or(0)) {
+        *rip = (&raw const kvm_se_call_abort).addr().cast_signed() as i64;
     }
 }
 

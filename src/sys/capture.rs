@@ -22,7 +22,7 @@ pub type RawSigInfo = [u64; 16];
 
 /// What the host may block at most: everything but what the runner needs for itself.
 pub const ALL_BLOCKED: u64 = {
-    let mut mask = u64::MAX & !(1 << (KICK_SIGNAL - 1));
+    let mut mask: u64 = !(1 << (KICK_SIGNAL - 1));
     let mut next = 0;
     while next < FAULT_SIGNALS.len() {
         mask &= !(1 << (FAULT_SIGNALS[next] - 1));

@@ -81,7 +81,9 @@ extern "C" fn on_fault(signal: i32, siginfo: *mut libc::siginfo_t, context: *mut
     // SAFETY: the kernel passes a valid siginfo of 128 bytes to SA_SIGINFO handlers.
     let siginfo = unsafe { &*siginfo.cast::<RawSigInfo>() };
     // Codes of processes are not positive.
-    if siginfo[1] as i32 <= 0 {
+    #[expect(clippy::cast_possible_truncation, reason = "the code is the low half of the word")]
+    let code = siginfo[1] as i32;
+    if code <= 0 {
         return super::capture::on_sent(signal, siginfo, context);
     }
     // SAFETY: the kernel passes a valid context to SA_SIGINFO handlers, and nobody else uses it meanwhile.
