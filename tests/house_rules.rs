@@ -23,6 +23,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/mm/remap.rs",
     "src/mm/user.rs",
     "src/sys/call.rs",
+    "src/sys/capture.rs",
     "src/sys/copy.rs",
     "src/sys/descriptor.rs",
     "src/sys/environ.rs",

@@ -65,10 +65,9 @@ pub unsafe fn interruptible_call(nr: u64, args: [u64; 6]) -> Result<u64, Errno> 
 /// Called by a signal handler: if the interrupted thread was about to enter the kernel by [`interruptible_call`], it will
 /// not. That rip is at the `syscall` also means that the kernel wants to restart the call (SA_RESTART).
 pub(super) fn abort_before_kernel(rip: &mut i64) {
-    let first = (&raw const kvm_se_call_check).addr();
-    let last = (&raw const kvm_se_call_enter).addr();
-    if (first..=last).contains(&(*rip as usize)) {
-        *rip = (&raw const kvm_se_call_abort).addr() as i64;
+    let at = |label: *const u8| (label.addr() as u64).cast_signed();
+    if (at(&raw const kvm_se_call_check)..=at(&raw const kvm_se_call_enter)).contains(rip) {
+        *rip = at(&raw const kvm_se_call_abort);
     }
 }
 
