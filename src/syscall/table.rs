@@ -180,9 +180,9 @@ table! {
     10 mprotect emulated memory::sys_mprotect "";
     11 munmap emulated memory::sys_munmap "";
     12 brk emulated memory::sys_brk "";
-    13 rt_sigaction partial signal::sys_rt_sigaction "SIG_DFL and SIG_IGN only: there are no handlers yet";
-    14 rt_sigprocmask partial signal::sys_rt_sigprocmask "SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGTRAP of other processes act at once though blocked; signal 50 of theirs is lost";
-    15 rt_sigreturn partial signal::sys_rt_sigreturn "each frame is a bad one: there are no handlers yet";
+    13 rt_sigaction partial signal::sys_rt_sigaction "signal 50 can have no handler";
+    14 rt_sigprocmask partial signal::sys_rt_sigprocmask "signal 50 of other processes is lost";
+    15 rt_sigreturn partial signal::sys_rt_sigreturn "no return to 32-bit code";
     16 ioctl partial ioctl::sys_ioctl "requests with nested or unknown arguments are refused";
     17 pread64 passthrough rw::sys_pread64 "";
     18 pwrite64 passthrough rw::sys_pwrite64 "";
