@@ -12,47 +12,33 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, fstat};
 
 use super::copy::Hva;
-use crate::abi::Errno;
-
-/// Only ask whether it would be allowed; since Linux 6.14 (`include/uapi/linux/fcntl.h`).
-const AT_EXECVE_CHECK: i32 = 0x10000;
+use crate::abi::{Errno, TASK_SIZE};
 
 /// Opens a file for execution: the one that execveat(2) would execute for the same arguments, with its errors. `dir` is
 /// the working directory if there is none.
 ///
-/// Before Linux 6.14 a file that is open for writing is not refused. Nor can one be opened that may be executed and not
-/// read.
+/// A file that may be executed and not read is the exception: it is refused with `EACCES`.
 pub fn open(dir: Option<RawFd>, path: &CStr, flags: i32) -> Result<File, Errno> {
     let dir = dir.unwrap_or(libc::AT_FDCWD);
-    let is_checked = match check(dir, path, flags) {
-        Ok(()) => true,
-        Err(Errno::EINVAL) => false,
-        Err(errno) => return Err(errno),
-    };
+    check(dir, path, flags)?;
     let file = File::from(open_to_read(dir, path, flags)?);
+    // Another file may have this name by now.
     if SFlag::from_bits_truncate(fstat(&file)?.st_mode & SFlag::S_IFMT.bits()) != SFlag::S_IFREG {
         return Err(Errno::EACCES);
-    }
-    if !is_checked {
-        check_rights(dir, path, flags)?;
     }
     Ok(file)
 }
 
+/// Lets the kernel look for all that is wrong with the file: path, rights, a writer that has it open. It opens the file
+/// before it reads the arguments, whose address is a bad one, so that it goes no further (`do_execveat_common`).
 fn check(dir: RawFd, path: &CStr, flags: i32) -> Result<(), Errno> {
-    let nothing = [ptr::null::<libc::c_char>()];
-    // SAFETY: with this flag nothing is executed; the kernel reads the path and two empty lists.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_execveat,
-            dir,
-            path.as_ptr(),
-            nothing.as_ptr(),
-            nothing.as_ptr(),
-            flags | AT_EXECVE_CHECK,
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(Errno::last_os_error()) }
+    let environment = [ptr::null::<libc::c_char>()];
+    // SAFETY: never succeeds; the kernel reads the path.
+    unsafe { libc::syscall(libc::SYS_execveat, dir, path.as_ptr(), TASK_SIZE, environment.as_ptr(), flags) };
+    match Errno::last_os_error() {
+        Errno::EFAULT => Ok(()),
+        errno => Err(errno),
+    }
 }
 
 fn open_to_read(dir: RawFd, path: &CStr, flags: i32) -> Result<OwnedFd, Errno> {
@@ -68,18 +54,6 @@ fn open_to_read(dir: RawFd, path: &CStr, flags: i32) -> Result<OwnedFd, Errno> {
         return Ok(openat(dir, own.as_str(), how, Mode::empty())?);
     }
     Ok(openat(dir, path, how, Mode::empty())?)
-}
-
-/// What kernels that cannot be asked would say.
-fn check_rights(dir: RawFd, path: &CStr, flags: i32) -> Result<(), Errno> {
-    const KNOWN: i32 = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
-    if flags & !KNOWN != 0 {
-        return Err(Errno::EINVAL);
-    }
-    // SAFETY: the kernel reads the path.
-    let result =
-        unsafe { libc::syscall(libc::SYS_faccessat2, dir, path.as_ptr(), libc::X_OK, flags | libc::AT_EACCESS) };
-    if result == 0 { Ok(()) } else { Err(Errno::last_os_error()) }
 }
 
 /// This program's file, above the guest's descriptors; none without /proc.

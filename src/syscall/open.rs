@@ -57,10 +57,10 @@ pub(super) fn sys_open_by_handle_at(
 
 /// What the guest gets of a file that was just opened for it.
 fn opened(task: &Task, fd: u64) -> Result<u64, Errno> {
-    if !procfs::is_own_memory(fd) {
+    if !procfs::is_runner_memory(fd, task.process.settings.executable.as_ref()) {
         return Ok(fd);
     }
-    task.missing(format_args!("/proc/PID/mem of the guest itself"));
+    task.missing(format_args!("/proc/PID/mem of a process that kvm-se runs"));
     task.host(libc::SYS_close, args![fd])?;
     Err(Errno::EACCES)
 }

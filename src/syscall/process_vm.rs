@@ -4,6 +4,7 @@ use nix::unistd::{Pid, getpid};
 
 use super::host::args;
 use super::iovec::{HostIovecs, Iovec};
+use super::procfs;
 use crate::abi::{Errno, UserPtr};
 use crate::proc::Task;
 use crate::sys::tgkill;
@@ -39,7 +40,14 @@ pub(super) fn sys_process_vm_writev(
 /// The array of remote addresses: the guest's own are translated, those of any other process mean something there
 /// alone.
 fn remote_iovecs(task: &Task, pid: i32, remote: UserPtr<Iovec>, count: u64) -> Result<HostIovecs, Errno> {
-    if is_own_thread(pid) { task.iovecs(remote, count) } else { Ok(task.foreign_iovecs(remote, count)) }
+    if is_own_thread(pid) {
+        return task.iovecs(remote, count);
+    }
+    if procfs::is_run_here(Pid::from_raw(pid), task.process.settings.executable.as_ref()) {
+        task.missing(format_args!("memory of another process that kvm-se runs"));
+        return Err(Errno::EPERM);
+    }
+    Ok(task.foreign_iovecs(remote, count))
 }
 
 /// The calls find a process by any of its threads.

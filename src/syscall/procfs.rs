@@ -1,7 +1,7 @@
 //! What of /proc would give the guest the runner instead of itself.
 
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Component, Path};
 
 use nix::sys::stat::{Mode, SFlag};
@@ -22,15 +22,29 @@ pub(super) fn own_executable(task: &Task, path: &[u8]) -> Option<CString> {
     is_own.then(|| CString::new(format!("/proc/self/fd/{fd}")).unwrap_or_default())
 }
 
-/// Is this descriptor of the guest's the memory of the runner, `/proc/PID/mem` of any of its threads?
+/// Is it a process that this runner's executable runs, this one or another?
+///
+/// What it has at an address of its program is at another address of the host's, where its runner lives as well.
+pub(super) fn is_run_here(process: Pid, executable: Option<&OwnedFd>) -> bool {
+    if tgkill(getpid(), process, 0).is_ok() {
+        return true;
+    }
+    let other = nix::sys::stat::stat(format!("/proc/{process}/exe").as_str());
+    match (other, executable.map(nix::sys::stat::fstat)) {
+        (Ok(other), Some(Ok(own))) => (other.st_dev, other.st_ino) == (own.st_dev, own.st_ino),
+        _ => false,
+    }
+}
+
+/// Is this descriptor of the guest's the memory of a runner, `/proc/PID/mem` of any of its threads?
 ///
 /// The file tells, not the name that it was opened by: symbolic links, descriptors of directories and mounts lead
 /// there as well.
-pub(super) fn is_own_memory(fd: u64) -> bool {
+pub(super) fn is_runner_memory(fd: u64, executable: Option<&OwnedFd>) -> bool {
     let Ok(guest_fd) = Fd::decode(fd) else { return false };
     let Ok(file) = guest_fd.borrow() else { return false };
     // The cheap test first, which all other files fail.
-    looks_like_memory(file) && is_on_procfs(file) && is_named_own_memory(guest_fd.raw())
+    looks_like_memory(file) && is_on_procfs(file) && is_named_runner_memory(guest_fd.raw(), executable)
 }
 
 fn looks_like_memory(file: BorrowedFd<'_>) -> bool {
@@ -43,9 +57,9 @@ fn is_on_procfs(file: BorrowedFd<'_>) -> bool {
 }
 
 /// The name of the open file says whose it is; without a name it is refused.
-fn is_named_own_memory(fd: RawFd) -> bool {
+fn is_named_runner_memory(fd: RawFd, executable: Option<&OwnedFd>) -> bool {
     std::fs::read_link(format!("/proc/self/fd/{fd}")).map_or(true, |name| match owner_of_memory(&name) {
-        Some(thread) => tgkill(getpid(), thread, 0).is_ok(),
+        Some(thread) => is_run_here(thread, executable),
         None => false,
     })
 }
@@ -79,7 +93,7 @@ mod tests {
     fn own_memory_is_found_under_all_its_names() {
         let is_own = |name: &str| {
             let fd = std::fs::File::open(name).unwrap().into_raw_fd();
-            let is_own = is_own_memory(u64::from(fd.unsigned_abs()));
+            let is_own = is_runner_memory(u64::from(fd.unsigned_abs()), None);
             nix::unistd::close(fd).unwrap();
             is_own
         };

@@ -477,8 +477,8 @@ table! {
     307 sendmmsg passthrough msg::sys_sendmmsg "";
     308 setns passthrough process::sys_setns "";
     309 getcpu passthrough sched::sys_getcpu "";
-    310 process_vm_readv partial process_vm::sys_process_vm_readv "addresses of another process are the host's";
-    311 process_vm_writev partial process_vm::sys_process_vm_writev "addresses of another process are the host's";
+    310 process_vm_readv partial process_vm::sys_process_vm_readv "not of other processes that kvm-se runs";
+    311 process_vm_writev partial process_vm::sys_process_vm_writev "not of other processes that kvm-se runs";
     312 kcmp partial process::sys_kcmp "no descriptor whose number is one of the runner's";
     313 finit_module unsupported EPERM "refused as to an unprivileged process";
     314 sched_setattr passthrough sched::sys_sched_setattr "";
