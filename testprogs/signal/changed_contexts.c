@@ -29,7 +29,7 @@ static void handler(int signal, siginfo_t *info, void *context) {
         regs[REG_RIP] += 2;
         regs[REG_EFL] |= 1;
     } else if (what == 2) {
-        memset(uc->uc_mcontext.fpregs->_xmm, 0x77, 16);
+        memset(&uc->uc_mcontext.fpregs->_xmm[0], 0x77, sizeof uc->uc_mcontext.fpregs->_xmm[0]);
         uc->uc_mcontext.fpregs->mxcsr = 0x1fa0;
     } else if (what == 3) {
         memset(fp + 576, 0x66, 16);

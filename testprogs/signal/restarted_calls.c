@@ -2,6 +2,7 @@
 #include "check.h"
 #include "signals.h"
 
+#include <sys/uio.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <netinet/in.h>

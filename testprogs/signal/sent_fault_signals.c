@@ -1,6 +1,7 @@
 // SIGSEGV and its kin from a process: handlers, masks and waiting work as for other signals, and faults go on working.
 #include "check.h"
 #include "signals.h"
+#include <sys/syscall.h>
 
 static sigjmp_buf back;
 static volatile int count, code, jump;
@@ -46,7 +47,7 @@ int main(void) {
     CHECK(count == 6 && code == SEGV_MAPERR);
     jump = 0;
     // A bad pointer is an error of the call, not a fault.
-    CHECK_ERR(write(1, (void *)8, 1), EFAULT);
+    CHECK_ERR(syscall(SYS_write, 1, 8, 1), EFAULT);
     CHECK_ERR(syscall(SYS_rt_sigprocmask, SIG_BLOCK, 8L, NULL, 8L), EFAULT);
     CHECK_EQ(count, 6);
     return CHECK_DONE();

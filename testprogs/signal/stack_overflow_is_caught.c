@@ -1,3 +1,4 @@
+// cflags: -Wno-infinite-recursion
 // sigaltstack(2): a handler on the alternate stack survives an overflow of the stack, again and again.
 #include "check.h"
 #include "signals.h"
