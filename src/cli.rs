@@ -6,11 +6,13 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Parser;
 use kvm_se::loader::exec::{Aslr, Program, c_string};
+use kvm_se::proc::{Handover, Settings};
 use kvm_se::runner::{Config, c_strings};
-use kvm_se::syscall::{Observer, Stats, Tracer};
+use kvm_se::syscall::Observer;
 use kvm_se::{Error, sys};
 use nix::errno::Errno;
 
@@ -47,7 +49,7 @@ pub(crate) struct Options {
     /// Show system calls on stderr, or write them to a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     strace: Option<Option<PathBuf>>,
-    /// At the end, say what the run cost
+    /// At the end, say what the first process cost
     #[arg(long)]
     stats: bool,
     /// At the end, say what the program asked for in vain
@@ -80,13 +82,14 @@ pub(crate) enum Request {
 pub(crate) struct Run {
     /// For the library.
     pub(crate) config: Config,
-    /// Report what was missing at the end.
-    pub(crate) missing: bool,
 }
 
 /// Reads the command line. Ends the process for `--help` and mistakes.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Error> {
     let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(handover) = Handover::receive(&args) {
+        return handover.map(next_program).ok_or_else(|| Error::Setup(std::io::ErrorKind::InvalidData.into()));
+    }
     // Only as the very first word: `kvm-se -- doctor` and `kvm-se ./doctor` are programs.
     if args.get(1).is_some_and(|word| word == "doctor") && args.len() == 2 {
         return Ok(Request::Doctor);
@@ -109,6 +112,16 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
     options.into_run().map(|run| Request::Run(Box::new(run)))
 }
 
+/// The program that one before it has executed.
+fn next_program(handover: Handover) -> Request {
+    let Handover { program, file, settings, kept } = handover;
+    init_tracing(settings.verbose);
+    let observer = Observer::of(&settings);
+    let name = OsStr::from_bytes(program.execfn.to_bytes()).to_owned();
+    let config = Config { name, file, program, observer, settings, kept: Some(kept) };
+    Request::Run(Box::new(Run { config }))
+}
+
 /// Ends the process after a mistake on the command line.
 fn refuse(what: &str) -> ! {
     let _ = writeln!(std::io::stderr(), "kvm-se: {what}\n  kvm-se --help shows how to use it");
@@ -127,7 +140,8 @@ fn init_tracing(verbose: u8) {
 
 impl Options {
     fn into_run(self) -> Result<Run, Error> {
-        let observer = self.observer()?;
+        let settings = self.settings()?;
+        let observer = Observer::of(&settings);
         if let Some(dir) = &self.cwd {
             nix::unistd::chdir(dir).map_err(|source| Error::Option {
                 what: "cannot change to",
@@ -149,9 +163,10 @@ impl Options {
             envp: environment,
             random: sys::random_bytes(),
             aslr: if self.aslr { Aslr::from_random(sys::random_words()) } else { Aslr::default() },
+            is_hidden: false,
         };
-        let config = Config { name: name.clone(), file, program, observer };
-        Ok(Run { config, missing: self.missing })
+        let config = Config { name: name.clone(), file, program, observer, settings, kept: None };
+        Ok(Run { config })
     }
 
     fn environment(&self) -> Vec<CString> {
@@ -168,10 +183,17 @@ impl Options {
         c_strings(&environment)
     }
 
-    fn observer(&self) -> Result<Option<Observer>, Error> {
-        let tracer = self.strace.as_ref().map(|path| open_trace(path.as_deref())).transpose()?;
-        let stats = self.stats.then(Stats::default);
-        Ok((tracer.is_some() || stats.is_some()).then_some(Observer { tracer, stats }))
+    fn settings(&self) -> Result<Settings, Error> {
+        let trace = self.strace.as_ref().map(|path| open_trace(path.as_deref())).transpose()?;
+        Ok(Settings {
+            first: nix::unistd::getpid(),
+            executable: sys::exec::own_executable(),
+            trace: trace.map(Arc::new),
+            stats: self.stats,
+            missing: self.missing,
+            aslr: self.aslr,
+            verbose: self.verbose,
+        })
     }
 }
 
@@ -180,17 +202,17 @@ fn inherited_environment() -> Vec<OsString> {
     sys::environment().into_iter().map(OsString::from_vec).collect()
 }
 
-fn open_trace(path: Option<&Path>) -> Result<Tracer, Error> {
+fn open_trace(path: Option<&Path>) -> Result<File, Error> {
     let option = |source: std::io::Error| Error::Option {
         what: "cannot write",
-        path: path.unwrap_or(Path::new("the trace")).into(),
+        path: path.unwrap_or_else(|| Path::new("the trace")).into(),
         source: Errno::from_raw(source.raw_os_error().unwrap_or(libc::EIO)),
     };
     let fd = match path {
         None => sys::duplicate_above_guest(libc::STDERR_FILENO),
         Some(path) => File::create(path).and_then(|file| sys::duplicate_above_guest(file.as_raw_fd())),
     };
-    Ok(Tracer::new(fd.map_err(option)?.into()))
+    Ok(fd.map_err(option)?.into())
 }
 
 /// As execvp(3): a name without a slash is looked up in PATH, of the program's environment if it has one.

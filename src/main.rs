@@ -56,10 +56,11 @@ fn execute(run: Run) -> Result<ExitStatus, Error> {
     let result = runner.run();
     let mut stderr = io::stderr().lock();
     let process = runner.process();
-    if let Some(stats) = runner.stats() {
+    let is_first = process.settings.is_first_process();
+    if let Some(stats) = runner.stats().filter(|_| is_first) {
         let _ = stats.report(&mut stderr, runner.nr_exits(), process.mm.machine().nr_slots());
     }
-    if run.missing {
+    if process.settings.missing && (is_first || !process.missing.is_empty()) {
         let _ = process.missing.report(&mut stderr);
     }
     if result.is_ok() {

@@ -2,16 +2,21 @@
 
 use std::ffi::{CStr, CString, OsString};
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use crate::Error;
 use crate::abi::{TASK_SIZE, UserAddr};
 use crate::loader::exec::{self, Program};
-use crate::mm::{self, Access, AddressSpace, Arena, FaultError};
-use crate::proc::{ExitStatus, Inherited, Process, Task};
+use crate::loader::script;
+use crate::loader::stack::StackImage;
+use crate::mm::{Access, AddressSpace, Arena, FaultError};
+use crate::proc::handover::Kept;
+use crate::proc::{ExitStatus, Inherited, Process, RunLoop, Settings, Task};
 use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
 use crate::sys::capture;
+use crate::sys::exec::Strings;
 use crate::syscall::{self, Observer};
 use crate::vm::{Machine, Trap, kick};
 use crate::x86::{PageFaultCode, UserRegs, Vector};
@@ -27,32 +32,49 @@ pub struct Config {
     pub program: Program,
     /// Who watches.
     pub observer: Option<Observer>,
+    /// What the user asked for.
+    pub settings: Settings,
+    /// What the program before this one left in the same process.
+    pub kept: Option<Kept>,
 }
 
 /// A guest that can be run to its end.
 #[derive(Debug)]
 pub struct Runner {
     task: Task,
-    observer: Option<Observer>,
+    observer: Option<Arc<Observer>>,
 }
 
 impl Runner {
     /// Makes the virtual machine and loads the program.
     pub fn new(config: Config) -> Result<Self, Error> {
-        let inherited = Inherited::take();
+        let inherited = Inherited::take(config.kept);
         crate::sys::copy::install_recovery().map_err(Error::Setup)?;
         kick::install().map_err(Error::Setup)?;
-        let limits = mm::inherited_limits();
-        mm::lift_host_limits();
         let arena = Arena::new()?;
-        let (machine, mut vcpu) = Machine::new(arena.span())?;
-        let mm = Arc::new(AddressSpace::new(arena, Arc::new(machine), limits));
-        let entry = exec::load(&mm, &config.file, &config.program)
-            .map_err(|source| Error::NotExecutable { program: config.name, source })?;
-        name_process(&config.program.execfn);
-        *vcpu.regs_mut() = UserRegs::at_start(entry.rip.raw(), entry.rsp.raw());
-        let process = Arc::new(Process::new(mm, inherited.actions, inherited.limits));
-        Ok(Self { task: Task::new(vcpu, process, inherited.mask), observer: config.observer })
+        let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm)?;
+        let mm = Arc::new(AddressSpace::new(arena, Arc::new(machine), inherited.memory_limits));
+        let not_executable = |source| Error::NotExecutable { program: config.name.clone(), source };
+        let mut program = config.program;
+        let file = script::follow(config.file, &mut program, exec::open_interp).map_err(not_executable)?;
+        let entry = exec::load(&mm, &file, &program).map_err(not_executable)?;
+        name_process(&program.execfn);
+        show_strings(&mm, &entry.stack);
+        *vcpu.regs_mut() = UserRegs::at_start(entry.rip.raw(), entry.stack.sp.raw());
+        let observer = config.observer.map(Arc::new);
+        let process = Process {
+            mm,
+            missing: Arc::default(),
+            actions: inherited.actions,
+            limits: inherited.limits,
+            executable: Arc::new(raised(file)?),
+            settings: Arc::new(config.settings),
+            run_loop: run_loop(observer.clone()),
+        };
+        if let Some(soft) = inherited.soft_descriptors {
+            crate::sys::descriptor::set_soft_limit(soft).map_err(Error::Setup)?;
+        }
+        Ok(Self { task: Task::new(vcpu, Arc::new(process), inherited.mask), observer })
     }
 
     /// The process, for the reports at the end.
@@ -72,51 +94,69 @@ impl Runner {
 
     /// Runs the guest to its end.
     pub fn run(&mut self) -> Result<ExitStatus, Error> {
-        let status = loop {
-            if let Some(status) = self.step()? {
-                break status;
-            }
-        };
-        if let Some(tracer) = tracer(self.observer.as_ref()) {
-            tracer.ended(status);
-        }
-        Ok(status)
+        let run_loop = self.task.process.run_loop.clone();
+        run_loop.run(&mut self.task)
     }
+}
 
-    /// Delivers what is pending, runs user code once and answers its trap.
-    fn step(&mut self) -> Result<Option<ExitStatus>, Error> {
-        while let Some(info) = self.task.next_signal() {
-            if let Some(tracer) = tracer(self.observer.as_ref()) {
-                tracer.signal(&info);
-            }
-            if let Some(status) = self.task.deliver(info)? {
-                return Ok(Some(status));
-            }
+fn run_loop(observer: Option<Arc<Observer>>) -> RunLoop {
+    RunLoop::new(move |task| run(task, observer.as_deref()))
+}
+
+fn run(task: &mut Task, observer: Option<&Observer>) -> Result<ExitStatus, Error> {
+    let status = loop {
+        if let Some(status) = step(task, observer)? {
+            break status;
         }
-        let trap = self.task.run()?;
-        if let Some(stats) = self.observer.as_ref().and_then(|observer| observer.stats.as_ref()) {
-            stats.count_trap(&trap);
-        }
-        answer(&mut self.task, trap, self.observer.as_ref())
+    };
+    if let Some(tracer) = tracer(observer) {
+        tracer.ended(status);
     }
+    Ok(status)
+}
+
+/// Delivers what is pending, runs user code once and answers its trap.
+fn step(task: &mut Task, observer: Option<&Observer>) -> Result<Option<ExitStatus>, Error> {
+    while let Some(info) = task.next_signal() {
+        if let Some(tracer) = tracer(observer) {
+            tracer.signal(&info);
+        }
+        if let Some(status) = task.deliver(info)? {
+            return Ok(Some(status));
+        }
+    }
+    let trap = task.run()?;
+    if let Some(stats) = observer.and_then(|observer| observer.stats.as_ref()) {
+        stats.count_trap(&trap);
+    }
+    answer(task, trap, observer)
 }
 
 fn tracer(observer: Option<&Observer>) -> Option<&syscall::Tracer> {
     observer?.tracer.as_ref()
 }
 
+/// The same file with a descriptor that the guest does not see.
+fn raised(file: File) -> Result<File, Error> {
+    let fd = crate::sys::duplicate_above_guest(file.as_raw_fd()).map_err(Error::Setup)?;
+    Ok(fd.into())
+}
+
 /// Does what a trap asks for; returns how the process ends, if it does.
 fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Option<ExitStatus>, Error> {
     match trap {
-        Trap::Syscall => Ok(syscall::dispatch(task, observer)),
+        Trap::Syscall => {
+            task.bus_errors = 0;
+            Ok(syscall::dispatch(task, observer))
+        }
         Trap::PageFault { addr, code } => match page_fault(task, addr, code)? {
             Some(fault) => deliver(task, &fault, observer),
             None => Ok(None),
         },
-        Trap::BusError => {
-            task.process.mm.bus_error();
-            Ok(None)
-        }
+        Trap::BusError => match on_bus_error(task) {
+            Some(fault) => deliver(task, &fault, observer),
+            None => Ok(None),
+        },
         Trap::Exception { vector, code } => {
             let fault = exception_fault(task, vector, code)?;
             deliver(task, &fault, observer)
@@ -124,6 +164,17 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
         Trap::Kicked => Ok(None),
         Trap::Bad(exit) => Err(Error::BadExit(exit)),
     }
+}
+
+/// The access comes again, as a page fault with an address; if that never settles it, the guest cannot go on.
+fn on_bus_error(task: &mut Task) -> Option<Fault> {
+    const MOST_IN_A_ROW: u32 = 1000;
+    task.bus_errors += 1;
+    if task.bus_errors > MOST_IN_A_ROW {
+        return Some(Fault::bus(0, PageFaultCode::USER));
+    }
+    task.process.mm.bus_error();
+    None
 }
 
 /// The signal of a fault. Another one that was caught before goes first, as if it had come before the instruction; this
@@ -197,6 +248,19 @@ fn name_process(execfn: &CStr) {
     let start = execfn.to_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     // Fails for memory that cannot be read alone.
     let _ = nix::sys::prctl::set_name(&execfn[start..]);
+}
+
+/// What others see of the process are the guest's arguments and environment.
+fn show_strings(mm: &AddressSpace, stack: &StackImage) {
+    let range = |start: UserAddr, end: UserAddr| mm.hva(start.raw())..mm.hva(end.raw());
+    let top = stack.env_end;
+    if mm.arena().is_contiguous(stack.auxv_start.raw(), top.raw() - stack.auxv_start.raw()) {
+        crate::sys::exec::show_strings(&Strings {
+            args: range(stack.arg_start, stack.arg_end),
+            env: range(stack.env_start, top),
+            auxv: range(stack.auxv_start, stack.auxv_start.wrapping_add(stack.auxv_len)),
+        });
+    }
 }
 
 /// Strings of the command line as the guest gets them.

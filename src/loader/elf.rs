@@ -4,11 +4,11 @@
 //! finds most mistakes in segments after it has thrown away the old program and kills the process then, while a
 //! plan is refused as a whole before anything is mapped.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileExt;
 
 use goblin::container::{Container, Ctx, Endian};
@@ -528,70 +528,6 @@ impl fmt::Display for Machine {
     }
 }
 
-/// The first line of a script: `#! interpreter argument`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScriptLine<'a> {
-    /// Path of the program to run; empty for a file that is only `#!`, which no open(2) accepts.
-    pub interpreter: &'a OsStr,
-    /// All that follows it, as one argument.
-    pub argument: Option<&'a OsStr>,
-}
-
-/// Bytes of a file that Linux looks at for its kind (`BINPRM_BUF_SIZE`).
-pub const SCRIPT_BUF_LEN: usize = 256;
-
-/// Reads the line of a `#!` script from the first bytes of a file, of which [`SCRIPT_BUF_LEN`] count, as
-/// `load_script()` in the kernel's `fs/binfmt_script.c` does. `None` is `ENOEXEC`: not a script, no interpreter, or
-/// its path may have been cut off by the end of the buffer. An argument that is cut off passes.
-pub fn script_line(file: &[u8]) -> Option<ScriptLine<'_>> {
-    let buf = file.get(..SCRIPT_BUF_LEN).unwrap_or(file);
-    let text = until(buf.strip_prefix(b"#!")?, |&byte| byte == 0);
-    if text.contains(&b'\n') {
-        let line = trim_start(trim_end(until(text, |&byte| byte == b'\n')));
-        return (!line.is_empty()).then(|| split_script_line(line));
-    }
-    // Linux puts a NUL into the last byte of the buffer, and takes blanks away only in front of that place: those
-    // that end a shorter file stay and make an empty argument.
-    let Some(kept) = text.get(..SCRIPT_BUF_LEN - b"#!\0".len()) else {
-        return Some(split_script_line(trim_start(text)));
-    };
-    let is_cut = text.len() > kept.len();
-    let line = trim_start(trim_end(kept));
-    if line.is_empty() || is_cut && !trim_start(text).iter().any(is_blank) {
-        return None;
-    }
-    Some(split_script_line(line))
-}
-
-fn split_script_line(line: &[u8]) -> ScriptLine<'_> {
-    let interpreter = until(line, is_blank);
-    let rest = line.strip_prefix(interpreter).unwrap_or_default();
-    let argument = (!rest.is_empty()).then(|| OsStr::from_bytes(trim_start(rest)));
-    ScriptLine { interpreter: OsStr::from_bytes(interpreter), argument }
-}
-
-fn is_blank(byte: &u8) -> bool {
-    matches!(byte, b' ' | b'\t')
-}
-
-fn until(bytes: &[u8], is_end: impl FnMut(&u8) -> bool) -> &[u8] {
-    bytes.split(is_end).next().unwrap_or_default()
-}
-
-fn trim_start(mut bytes: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = bytes {
-        bytes = rest;
-    }
-    bytes
-}
-
-fn trim_end(mut bytes: &[u8]) -> &[u8] {
-    while let [rest @ .., b' ' | b'\t'] = bytes {
-        bytes = rest;
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -721,30 +657,6 @@ mod tests {
         assert!(matches!(ElfPlan::of_bytes(&good[..63]), Err(ElfError::TruncatedHeader)));
     }
 
-    /// Each expectation was seen on Linux 6.18.
-    #[test]
-    fn script_lines_split_as_linux_splits_them() {
-        let padded = |end: &str| format!("#!/p {}{end}", "y".repeat(SCRIPT_BUF_LEN - 5 - end.len()));
-        let cut = "y".repeat(SCRIPT_BUF_LEN - 6);
-        for (file, expected) in [
-            ("#!/p \t a b  \nq", Some(("/p", Some("a b")))),
-            ("#! /p", Some(("/p", None))),
-            ("#!/p  ", Some(("/p", Some("")))),
-            ("#! /p -x  ", Some(("/p", Some("-x  ")))),
-            ("#!/p a\0b\n", Some(("/p", Some("a")))),
-            ("#!/p\0 b\n", Some(("/p", None))),
-            (&padded(""), Some(("/p", Some(&cut)))),
-            (&padded("\n"), Some(("/p", Some(&cut)))),
-            (&padded("").replace(' ', "y"), None),
-            ("#!  ", Some(("", None))),
-            ("#! \n", None),
-            ("# !/p\n", None),
-        ] {
-            let line = script_line(file.as_bytes()).map(|line| (line.interpreter, line.argument));
-            assert_eq!(line, expected.map(|(path, argument)| (OsStr::new(path), argument.map(OsStr::new))), "{file:?}");
-        }
-    }
-
     /// What the steps leave at `addr`: a byte of the file by its offset, or zero.
     fn content(steps: &[Step], addr: u64) -> Option<Option<u64>> {
         steps.iter().rev().find_map(|step| match *step {
@@ -793,7 +705,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = (ElfPlan::of_bytes(&bytes), script_line(&bytes), script_line(&[b"#!", &bytes[..]].concat()));
+            let _ = ElfPlan::of_bytes(&bytes);
         }
     }
 }

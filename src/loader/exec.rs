@@ -5,9 +5,11 @@ use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 
 use super::elf::{ElfError, ElfKind, ElfPlan, LoadBias, PHENT, PIE_BASE, Step};
 use super::stack::{StackError, StackImage, StackSpec};
+use super::vdso;
 use crate::abi::auxv::{AuxEntry, AuxKey};
 use crate::abi::mman::{MapFlags, Prot};
 use crate::abi::{Errno, PAGE_SIZE, TASK_SIZE, UserAddr};
@@ -30,6 +32,8 @@ pub struct Program {
     pub random: [u8; 16],
     /// Shifts of the places that Linux randomises.
     pub aslr: Aslr,
+    /// Can the program not be opened by its name? So for a descriptor that is closed on execution.
+    pub is_hidden: bool,
 }
 
 /// By how many bytes each place is shifted; all zero without randomisation.
@@ -59,12 +63,12 @@ impl Aslr {
 }
 
 /// Where a loaded program begins.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// First instruction: the interpreter's, if there is one.
     pub rip: UserAddr,
-    /// Initial stack pointer.
-    pub rsp: UserAddr,
+    /// Initial stack.
+    pub stack: StackImage,
 }
 
 /// Why a program could not be started.
@@ -92,9 +96,34 @@ pub enum ExecError {
         /// What is wrong with it.
         source: ElfError,
     },
+    /// A script without the name of an interpreter.
+    #[error("is a script that names no interpreter")]
+    BadScript,
+    /// Script after script.
+    #[error("is a script of a script of a script, too deep")]
+    TooManyScripts,
+    /// A script without a name, which its interpreter cannot open.
+    #[error("is a script that its interpreter cannot open")]
+    HiddenScript,
     /// The host refused a mapping.
     #[error("cannot be mapped: {}", .0.description().to_lowercase())]
     Map(Errno),
+}
+
+impl ExecError {
+    /// What execve(2) returns.
+    pub fn errno(&self) -> Errno {
+        match self {
+            Self::Elf(error) => error.errno(),
+            Self::Stack(error) => error.errno(),
+            Self::Interp { source, .. } => source.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+            Self::BadInterp { source, .. } => source.interp_errno(),
+            Self::BadScript => Errno::ENOEXEC,
+            Self::TooManyScripts => Errno::ELOOP,
+            Self::HiddenScript => Errno::ENOENT,
+            Self::Map(errno) => *errno,
+        }
+    }
 }
 
 impl From<Errno> for ExecError {
@@ -106,7 +135,7 @@ impl From<Errno> for ExecError {
 /// Loads `file` into the empty address space `mm`.
 pub fn load(mm: &AddressSpace, file: &File, program: &Program) -> Result<Entry, ExecError> {
     let plan = ElfPlan::of_file(file)?;
-    let interp = plan.interp.as_deref().map(open_interp).transpose()?;
+    let interp = plan.interp.as_deref().map(load_interp).transpose()?;
     mm.set_mmap_shift(program.aslr.mmap + program.aslr.stack);
     let bias = place_program(mm, &plan, program.aslr)?;
     map_image(mm, file, &plan, bias)?;
@@ -119,15 +148,38 @@ pub fn load(mm: &AddressSpace, file: &File, program: &Program) -> Result<Entry, 
         None => (plan.entry(bias), 0),
     };
     mm.set_brk_start(brk_start(&plan, bias, program.aslr)?);
-    let auxv = auxv(&plan, bias, base);
-    let rsp = write_stack(mm, &plan, program, &auxv)?;
-    Ok(Entry { rip: start, rsp })
+    let mut auxv = auxv(&plan, bias, base);
+    if let Some(vdso) = vdso::map(mm)? {
+        auxv.push((AuxKey::SysinfoEhdr, vdso.raw()));
+    }
+    let stack = write_stack(mm, &plan, program, &auxv)?;
+    Ok(Entry { rip: start, stack })
 }
 
-fn open_interp(path: &OsStr) -> Result<(File, ElfPlan), ExecError> {
-    let name = || path.to_string_lossy().into_owned();
-    let file = File::open(path).map_err(|source| ExecError::Interp { path: name(), source })?;
-    let plan = ElfPlan::of_file(&file).map_err(|source| ExecError::BadInterp { path: name(), source })?;
+/// Finds out whether [`load`] would succeed, as far as that can be told without an address space.
+pub fn check(file: &File, program: &Program, stack_limit: u64) -> Result<(), ExecError> {
+    let plan = ElfPlan::of_file(file)?;
+    plan.steps(plan.fixed_bias()?)?;
+    if let Some((_, plan)) = plan.interp.as_deref().map(load_interp).transpose()? {
+        plan.fixed_bias()?;
+    }
+    stack_image(program, stack_limit, &auxv(&plan, LoadBias::NONE, 0))?;
+    Ok(())
+}
+
+/// Opens an interpreter, of a program or a script.
+pub fn open_interp(path: &OsStr) -> Result<File, ExecError> {
+    let open = || crate::sys::exec::open(None, &c_string(path.as_bytes()), 0);
+    open().map_err(|errno| ExecError::Interp {
+        path: path.to_string_lossy().into_owned(),
+        source: io::Error::from_raw_os_error(errno.as_positive()),
+    })
+}
+
+fn load_interp(path: &OsStr) -> Result<(File, ElfPlan), ExecError> {
+    let file = open_interp(path)?;
+    let plan = ElfPlan::of_file(&file)
+        .map_err(|source| ExecError::BadInterp { path: path.to_string_lossy().into_owned(), source })?;
     Ok((file, plan))
 }
 
@@ -210,17 +262,30 @@ fn auxv(plan: &ElfPlan, bias: LoadBias, base: u64) -> Vec<AuxEntry> {
     ]
 }
 
-fn write_stack(mm: &AddressSpace, plan: &ElfPlan, program: &Program, auxv: &[AuxEntry]) -> Result<UserAddr, ExecError> {
-    let top = UserAddr::new(TASK_SIZE - program.aslr.stack);
-    let image = StackImage::build(&StackSpec {
-        stack_top: top,
-        stack_limit: mm.limits().stack,
+fn stack_image(program: &Program, stack_limit: u64, auxv: &[AuxEntry]) -> Result<StackImage, StackError> {
+    StackImage::build(&StackSpec {
+        stack_top: stack_top(program),
+        stack_limit,
         execfn: &program.execfn,
         argv: &program.argv,
         envp: &program.envp,
         random: program.random,
         auxv,
-    })?;
+    })
+}
+
+fn stack_top(program: &Program) -> UserAddr {
+    UserAddr::new(TASK_SIZE - program.aslr.stack)
+}
+
+fn write_stack(
+    mm: &AddressSpace,
+    plan: &ElfPlan,
+    program: &Program,
+    auxv: &[AuxEntry],
+) -> Result<StackImage, ExecError> {
+    let top = stack_top(program);
+    let image = stack_image(program, mm.limits().stack, auxv)?;
     let bottom = image.sp.page_floor().raw() - STACK_EXPAND;
     let prot = plan.stack_prot | Prot::READ | Prot::WRITE;
     mm.map(&MapRequest {
@@ -229,7 +294,7 @@ fn write_stack(mm: &AddressSpace, plan: &ElfPlan, program: &Program, auxv: &[Aux
         ..MapRequest::anonymous(Where::FixedFree(UserAddr::new(bottom)), top.raw() - bottom, prot)
     })?;
     mm.copy_out(image.sp, &image.bytes)?;
-    Ok(image.sp)
+    Ok(image)
 }
 
 /// A C string from the command line; a NUL inside ends it, as the kernel would see it.

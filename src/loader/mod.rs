@@ -2,4 +2,6 @@
 
 pub mod elf;
 pub mod exec;
+pub mod script;
 pub mod stack;
+mod vdso;

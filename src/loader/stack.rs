@@ -136,12 +136,17 @@ fn check_limits(spec: &StackSpec<'_>) -> Result<(), StackError> {
     if let Some(len) = strings().find(|&len| len > MAX_ARG_STRLEN) {
         return Err(StackError::StringTooLong { len });
     }
-    let limit = MAX_ARGS_LEN.min(spec.stack_limit / 4).max(MIN_ARGS_LEN);
+    let limit = args_limit(spec.stack_limit);
     let len = WORD * (spec.argv.len() + spec.envp.len()) as u64 + strings().sum::<u64>();
     if len > limit {
         return Err(StackError::TooLong { len, limit });
     }
     Ok(())
+}
+
+/// Bytes that all strings and the pointers to them may take.
+pub fn args_limit(stack_limit: u64) -> u64 {
+    MAX_ARGS_LEN.min(stack_limit / 4).max(MIN_ARGS_LEN)
 }
 
 /// Where everything starts, as guest addresses.

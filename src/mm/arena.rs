@@ -7,6 +7,8 @@
 //!
 //! Everything in the arena that the guest has not mapped is `PROT_NONE`, so the host kernel itself finds bad pointers.
 
+#![expect(unsafe_code, reason = "gives back part of a reservation")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,14 +19,17 @@ use crate::sys::copy::Hva;
 use crate::sys::map;
 use crate::vm::VmError;
 use crate::vm::machine::ArenaSpan;
+use crate::vm::memslots::CHUNK_LEN;
 
 /// Bytes of a window.
 pub const WINDOW: u64 = 1 << 30;
 /// Sizes to try, largest first: address space may be limited.
-const LENGTHS: [u64; 6] = [1 << 46, 1 << 45, 1 << 44, 1 << 42, 1 << 40, 1 << 36];
-/// Inaccessible bytes behind the last window, more than one host call can touch: where addresses point that have no
-/// window yet.
-const GUARD: u64 = 4 << 30;
+const LENGTHS: [u64; 9] = [1 << 46, 1 << 45, 1 << 44, 1 << 42, 1 << 40, 1 << 36, 1 << 33, 3 << 30, 2 << 30];
+/// Inaccessible bytes behind the last window: where addresses point that have no window yet. The kernel touches the
+/// first bytes of any buffer first.
+const GUARD: u64 = 1 << 20;
+/// Address space that must be left for the rest of the runner.
+const HEADROOM: u64 = crate::vm::layout::SYSTEM_LEN as u64 + (256 << 20);
 
 /// Guest addresses and their places.
 #[derive(Debug)]
@@ -60,13 +65,15 @@ impl Arena {
     }
 
     fn with_len(len: u64) -> Result<Self, VmError> {
-        let total = len + GUARD + WINDOW;
-        let at = map::reserve(total).map_err(|source| VmError::Reserve {
+        let total = len + GUARD + CHUNK_LEN;
+        let at = map::reserve(total + HEADROOM).map_err(|source| VmError::Reserve {
             what: "guest memory",
             len: usize::try_from(total).unwrap_or(usize::MAX),
             source,
         })?;
-        Self::over(at.next_multiple_of(WINDOW), len)
+        // SAFETY: the tail of what was just reserved.
+        unsafe { map::release(at + total, HEADROOM) };
+        Self::over(at.next_multiple_of(CHUNK_LEN), len)
     }
 
     fn over(base: Hva, len: u64) -> Result<Self, VmError> {
@@ -98,8 +105,7 @@ impl Arena {
 
     #[inline]
     fn place(&self, gva: u64) -> Option<u64> {
-        #[expect(clippy::cast_possible_truncation, reason = "a 64-bit host")]
-        let place = self.places.get((gva / WINDOW) as usize)?.load(Ordering::Acquire);
+        let place = self.places.get(usize::try_from(gva / WINDOW).ok()?)?.load(Ordering::Acquire);
         place.checked_sub(1).map(u64::from)
     }
 

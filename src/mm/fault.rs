@@ -2,10 +2,10 @@
 //!
 //! Only page-table entries are filled here. The host allocates, reads or copies a page when the guest first uses it.
 
-use super::vma::{Backing, Vma, VmaFlags};
+use super::vma::{Backing, Vma, VmaFlags, VmaName};
 use super::{AddressSpace, Inner, host_prot};
 use crate::abi::mman::Prot;
-use crate::abi::{PAGE_SIZE, PageRange, UserAddr};
+use crate::abi::{PAGE_SIZE, PageRange, TASK_SIZE, UserAddr};
 use crate::vm::VmError;
 use crate::vm::machine::Mmu;
 use crate::x86::PageFaultCode;
@@ -69,9 +69,13 @@ impl AddressSpace {
         if !access.is_allowed(vma.prot) {
             return Err(FaultError::Accerr);
         }
-        let block = PageRange::new(addr / PDE_SPAN * PDE_SPAN, (addr / PDE_SPAN + 1) * PDE_SPAN)
-            .map_or(Some(range), |block| block.intersect(range))
-            .unwrap_or(range);
+        // The last block does not belong to user space as a whole.
+        let block_end = ((addr / PDE_SPAN + 1) * PDE_SPAN).min(TASK_SIZE);
+        let block = PageRange::new(addr / PDE_SPAN * PDE_SPAN, block_end).and_then(|block| block.intersect(range));
+        let Some(block) = block else { return Err(FaultError::Maperr) };
+        if vma.name == VmaName::Vvar {
+            return self.fill_foreign(&inner, addr, vma);
+        }
         if vma.flags.contains(VmaFlags::PRECISE) {
             return self.fill_precisely(addr, vma);
         }
@@ -131,6 +135,16 @@ impl AddressSpace {
     /// allows, whatever it is.
     fn wants_huge(&self, block: PageRange, vma: &Vma) -> bool {
         block.len() == PDE_SPAN && self.machine.flavour().mmu == Mmu::Nested && vma.backing == Backing::Anonymous
+    }
+
+    fn fill_foreign(&self, inner: &Inner, addr: u64, vma: &Vma) -> Result<(), FaultError> {
+        // A VMA of that name elsewhere cannot be: mremap(2) refuses to move it.
+        let (range, gpa) = inner.foreign_at(addr).ok_or(FaultError::Bus)?;
+        let page = UserAddr::new(addr).page_floor().raw();
+        self.machine
+            .tables()
+            .map_pages(page, page + PAGE_SIZE, gpa + (page - range.start()), rights(vma.prot))
+            .map_err(|_| FaultError::Vm(VmError::Full("page tables")))
     }
 
     fn fill_precisely(&self, addr: u64, vma: &Vma) -> Result<(), FaultError> {

@@ -12,6 +12,7 @@ use super::{AddressSpace, Inner, host_prot, is_reservation};
 use crate::abi::mman::{MapFlags, Prot};
 use crate::abi::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, UserAddr};
 use crate::sys::copy::Hva;
+use crate::x86::paging::PDE_SPAN;
 
 /// Where a mapping is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +103,7 @@ impl AddressSpace {
             return Err(Errno::EOVERFLOW);
         }
         inner.vmas.check_room()?;
-        let range = inner.place(request.place, len)?;
+        let range = inner.place(request.place, len, request.file.is_none())?;
         if request.flags.contains(MapFlags::LOCKED) && inner.limits.locked == 0 && !may_lock_any() {
             return Err(Errno::EPERM);
         }
@@ -145,13 +146,17 @@ impl AddressSpace {
 
 impl Inner {
     /// Chooses the range (`get_unmapped_area`).
-    fn place(&self, place: Where, len: u64) -> Result<PageRange, Errno> {
+    fn place(&self, place: Where, len: u64, is_anonymous: bool) -> Result<PageRange, Errno> {
         if len > TASK_SIZE {
             return Err(Errno::ENOMEM);
         }
         let top_down = Placement::TopDown { base: self.mmap_base };
         match place {
             Where::Low32Bit => self.vmas.find_free(len, PAGE_SIZE, Placement::Low32Bit),
+            // Where huge pages could fill it, Linux aligns it for them (`__get_unmapped_area` from 6.7 on).
+            Where::Hint(hint) if hint.is_null() && is_anonymous && len.is_multiple_of(PDE_SPAN) => {
+                self.vmas.find_free(len, PDE_SPAN, top_down)
+            }
             Where::Hint(hint) if hint.is_null() => self.vmas.find_free(len, PAGE_SIZE, top_down),
             Where::Hint(hint) => {
                 // `round_hint_to_min`

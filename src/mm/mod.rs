@@ -14,6 +14,8 @@ mod advise;
 pub mod arena;
 mod brk;
 mod fault;
+mod foreign;
+mod fork;
 mod map;
 mod protect;
 mod remap;
@@ -28,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use arena::Arena;
 pub use brk::Brk;
 pub use fault::{Access, FaultError};
+pub use fork::ForkPlan;
 pub use map::{MapRequest, Where};
 
 use crate::abi::mman::Prot;
@@ -35,6 +38,7 @@ use crate::abi::{Errno, PAGE_SIZE, PageRange, TASK_SIZE};
 use crate::sys::copy::Hva;
 use crate::vm::Machine;
 use crate::vm::memslots::CHUNK_LEN;
+use foreign::Foreign;
 use vma::{DEFAULT_MAX_VMAS, Limits, Vma, VmaFlags, VmaMap, VmaName};
 
 /// One address space; threads share it.
@@ -61,6 +65,8 @@ struct Inner {
     next_object: u64,
     /// Where the top-down search for holes begins.
     mmap_base: u64,
+    /// Pages of the runner's own that the guest sees, whatever has become of their VMAs.
+    foreign: Vec<Foreign>,
 }
 
 impl AddressSpace {
@@ -76,6 +82,7 @@ impl AddressSpace {
                 lock_future: VmaFlags::empty(),
                 next_object: 0,
                 mmap_base: mmap_base(limits.stack, 0),
+                foreign: Vec::new(),
             }),
             stack_gap: [AtomicU64::new(0), AtomicU64::new(0)],
             has_growsdown: AtomicBool::new(false),

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "moves host mappings inside the arena")]
 
 use super::map::{fixed, overmap};
-use super::vma::{Backing, Placement, Vma, VmaFlags};
+use super::vma::{Backing, Placement, Vma, VmaFlags, VmaName};
 use super::{AddressSpace, Inner, host_prot, make_hole};
 use crate::abi::mman::RemapFlags;
 use crate::abi::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, UserAddr};
@@ -184,7 +184,8 @@ impl Inner {
     /// The VMA at the old place as it looks from there, if it may get the new length (`vma_to_resize`).
     fn resizable(&self, remap: &Remap) -> Result<Vma, Errno> {
         let (whole, vma) = self.vmas.find(remap.old.raw()).ok_or(Errno::EFAULT)?;
-        if remap.old_len == 0 && !vma.is_shared() {
+        // Foreign pages stay where they are.
+        if vma.name == VmaName::Vvar || remap.old_len == 0 && !vma.is_shared() {
             return Err(Errno::EINVAL);
         }
         if remap.old_len > whole.end() - remap.old.raw() {

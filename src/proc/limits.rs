@@ -3,7 +3,7 @@
 //! The host's own would bind the runner: its address space is larger than the guest's, its stack is another, and its
 //! descriptors lie above the guest's. The soft limits on memory are with [`AddressSpace`]; the hard ones are here.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -56,13 +56,19 @@ impl KeptResource {
 #[derive(Debug)]
 pub struct HardLimits(Mutex<Hard>);
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Hard {
     address_space: u64,
     data: u64,
     stack: u64,
     locked: u64,
     descriptors: u64,
+}
+
+impl Clone for HardLimits {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(*self.lock()))
+    }
 }
 
 impl HardLimits {
@@ -83,13 +89,24 @@ impl HardLimits {
         limits
     }
 
+    /// The five values, for [`HardLimits::from_values`].
+    pub(super) fn values(&self) -> [u64; 5] {
+        let Hard { address_space, data, stack, locked, descriptors } = *self.lock();
+        [address_space, data, stack, locked, descriptors]
+    }
+
+    /// Limits that were kept before. The soft limit on descriptors is in force already.
+    pub(super) fn from_values([address_space, data, stack, locked, descriptors]: [u64; 5]) -> Self {
+        Self(Mutex::new(Hard { address_space, data, stack, locked, descriptors }))
+    }
+
     /// The limit on `resource`, which becomes `new` if there is one; returns the one before (`do_prlimit` in the
     /// kernel's `kernel/sys.c`).
     ///
     /// # Errors
     /// `EINVAL` for a soft limit above the hard one, `EPERM` for a hard limit that would rise.
     pub fn replace(&self, mm: &AddressSpace, resource: KeptResource, new: Option<Rlimit>) -> Result<Rlimit, Errno> {
-        let mut hard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hard = self.lock();
         let mut soft = mm.limits();
         let old = old_limit(&hard, &soft, resource)?;
         let Some(new) = new else { return Ok(old) };
@@ -119,6 +136,10 @@ impl HardLimits {
         mm.set_limits(soft);
         Ok(old)
     }
+
+    fn lock(&self) -> MutexGuard<'_, Hard> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn old_limit(hard: &Hard, soft: &Limits, resource: KeptResource) -> Result<Rlimit, Errno> {
@@ -139,9 +160,7 @@ fn most_descriptors() -> u64 {
 
 /// The host enforces the soft limit. Its hard one stays, for the descriptors that the runner has yet to make.
 fn set_soft_descriptors(soft: u64) -> Result<(), Errno> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
-    Ok(())
+    Ok(crate::sys::descriptor::set_soft_limit(soft)?)
 }
 
 /// The host counts locked memory too, so its limit follows the guest's upwards.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Counts of unsupported requests.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ struct Seen {
 impl Missing {
     /// Counts one request, made by the instruction before `rip` (GVA).
     pub fn count(&self, what: fmt::Arguments<'_>, rip: u64) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.lock();
         let entry = seen.entry(what.to_string()).or_insert_with(|| {
             tracing::info!(rip = format_args!("{rip:#x}"), "unsupported: {what}");
             Seen { count: 0, first_rip: rip }
@@ -26,9 +26,19 @@ impl Missing {
         entry.count += 1;
     }
 
+    /// Forgets all.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// Was nothing counted?
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// Writes the report of `--missing`.
     pub fn report(&self, to: &mut dyn io::Write) -> io::Result<()> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.lock();
         if seen.is_empty() {
             return writeln!(to, "kvm-se: nothing was missing");
         }
@@ -37,5 +47,9 @@ impl Missing {
             writeln!(to, "{count:>8}  {first_rip:<#16x}  {what}")?;
         }
         Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Seen>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,16 +1,21 @@
 //! Processes and threads of the guest, each of which is one of the host's.
 
+pub mod fork;
+pub mod handover;
 mod inherited;
 pub mod limits;
 mod missing;
 mod process;
+mod settings;
 mod signals;
 mod task;
 
+pub use handover::Handover;
 pub use inherited::Inherited;
 pub use limits::HardLimits;
 pub use missing::Missing;
-pub use process::Process;
+pub use process::{Process, RunLoop};
+pub use settings::Settings;
 pub use signals::{BadFrame, ThreadSignals};
 pub use task::{RobustList, Task};
 

@@ -64,6 +64,39 @@ impl ThreadSignals {
         Self { mask, ..Self::default() }
     }
 
+    /// Those of a child of this thread: nothing is pending.
+    pub(super) fn of_child(&self) -> Self {
+        Self { held: Held::default(), ..self.clone() }
+    }
+
+    /// Lets no signal in until [`let_in`](Self::let_in).
+    ///
+    /// # Errors
+    /// `ERESTARTNOINTR` if there is a signal to deliver first.
+    pub fn hold_off(&self) -> Result<(), Errno> {
+        sys::signal::try_set_blocked(capture::ALL_BLOCKED)
+    }
+
+    /// Ends what [`hold_off`](Self::hold_off) began.
+    pub fn let_in(&self) {
+        self.settle_host_mask();
+    }
+
+    /// In a process that was just made: what its parent had pending is not its own.
+    pub(super) fn forget_pending(&mut self) {
+        self.held = Held::default();
+        capture::take_sent(drop);
+        capture::set_attention(false);
+    }
+
+    /// After a vfork child has used the memory that handlers leave their findings in.
+    pub(super) fn take_over(&mut self) {
+        let _ = capture::take_caught();
+        capture::set_attention(false);
+        self.note_mask(self.mask);
+        self.settle_host_mask();
+    }
+
     /// Blocked signals as the guest sees them.
     pub fn mask(&self) -> SigSet {
         self.mask

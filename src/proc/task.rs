@@ -20,12 +20,16 @@ pub struct Task {
     pub process: Arc<Process>,
     /// Cleared and woken when the thread ends (set_tid_address(2)).
     pub clear_child_tid: UserAddr,
+    /// Bus errors since the last system call: host pages that were missing and did not come.
+    pub bus_errors: u32,
     /// Locks to be handed on when the thread ends.
     pub robust_list: RobustList,
     /// Its signals.
     pub signals: ThreadSignals,
     /// How frames hold the extended state.
     pub(super) extended_layout: Layout,
+    /// Why it cannot run, found where that could not be reported.
+    pub(super) broken: Option<VmError>,
     tid: Pid,
 }
 
@@ -38,19 +42,31 @@ pub struct RobustList {
 
 impl Task {
     /// The calling host thread, which blocks [`SigSet::host_mask`] of `mask`, as a thread of `process`.
-    pub fn new(mut vcpu: Vcpu, process: Arc<Process>, mask: SigSet) -> Self {
-        vcpu.attach();
+    pub fn new(vcpu: Vcpu, process: Arc<Process>, mask: SigSet) -> Self {
+        let mut task = Self::asleep(vcpu, process, ThreadSignals::new(mask));
+        task.vcpu.attach();
+        task
+    }
+
+    /// A thread of `process` that no host thread drives yet.
+    pub(super) fn asleep(vcpu: Vcpu, process: Arc<Process>, signals: ThreadSignals) -> Self {
         let extended_layout = Layout::of_cpu(process.mm.machine().xcr0());
-        let signals = ThreadSignals::new(mask);
         Self {
             vcpu,
             process,
             clear_child_tid: UserAddr::NULL,
+            bus_errors: 0,
             robust_list: RobustList::default(),
             signals,
             extended_layout,
+            broken: None,
             tid: nix::unistd::gettid(),
         }
+    }
+
+    /// The calling host thread drives it now.
+    pub(super) fn note_new_tid(&mut self) {
+        self.tid = nix::unistd::gettid();
     }
 
     /// Its thread id, which is the host thread's.
@@ -60,6 +76,9 @@ impl Task {
 
     /// Runs user code until something needs the runner.
     pub fn run(&mut self) -> Result<Trap, VmError> {
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
         self.process.mm.machine().run(&mut self.vcpu)
     }
 

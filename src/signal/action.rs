@@ -79,6 +79,12 @@ fn default_of(signal: i32) -> Disposition {
 #[derive(Debug)]
 pub struct Actions(Mutex<[SigAction; 64]>);
 
+impl Clone for Actions {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(*self.lock()))
+    }
+}
+
 impl Actions {
     /// Actions as `read` tells them for signals from 1 on.
     pub fn from_fn(mut read: impl FnMut(i32) -> SigAction) -> Self {

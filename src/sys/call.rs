@@ -65,9 +65,10 @@ pub unsafe fn interruptible_call(nr: u64, args: [u64; 6]) -> Result<u64, Errno> 
 /// Called by a signal handler: if the interrupted thread was about to enter the kernel by [`interruptible_call`], it will
 /// not. That rip is at the `syscall` also means that the kernel wants to restart the call (SA_RESTART).
 pub(super) fn abort_before_kernel(rip: &mut i64) {
-    let at = |label: *const u8| (label.addr() as u64).cast_signed();
-    if (at(&raw const kvm_se_call_check)..=at(&raw const kvm_se_call_enter)).contains(rip) {
-        *rip = at(&raw const kvm_se_call_abort);
+    let first = (&raw const kvm_se_call_check).addr();
+    let last = (&raw const kvm_se_call_enter).addr();
+    if (first..=last).contains(&rip.cast_unsigned().try_into().unwrap_or(0)) {
+        *rip = (&raw const kvm_se_call_abort).addr().cast_signed() as i64;
     }
 }
 
@@ -96,6 +97,13 @@ pub unsafe fn host_call(nr: u64, args: [u64; 6]) -> Result<u64, Errno> {
         );
     }
     Errno::check(rax)
+}
+
+/// Wakes one waiter of the futex at `word`, an address in the arena.
+pub fn wake_futex(word: u64) {
+    let wake = u64::from(libc::FUTEX_WAKE.unsigned_abs());
+    // SAFETY: FUTEX_WAKE writes nothing.
+    let _ = unsafe { host_call(libc::SYS_futex.cast_unsigned(), [word, wake, 1, 0, 0, 0]) };
 }
 
 pub(super) fn effective_capabilities() -> u64 {

@@ -22,7 +22,7 @@ pub type RawSigInfo = [u64; 16];
 
 /// What the host may block at most: everything but what the runner needs for itself.
 pub const ALL_BLOCKED: u64 = {
-    let mut mask = !(1 << (KICK_SIGNAL - 1));
+    let mut mask: u64 = !(1 << (KICK_SIGNAL - 1));
     let mut next = 0;
     while next < FAULT_SIGNALS.len() {
         mask &= !(1 << (FAULT_SIGNALS[next] - 1));
@@ -182,7 +182,7 @@ mod tests {
         assert!(needs_attention() && is_caught());
         assert_eq!(blocked(), ALL_BLOCKED & !(1 << (libc::SIGKILL - 1)) & !(1 << (libc::SIGSTOP - 1)));
         raise();
-        assert_eq!(take_caught().map(|siginfo| siginfo[0] & 0xffff_ffff), u64::try_from(libc::SIGURG).ok());
+        assert_eq!(take_caught().map(|siginfo| siginfo[0] & 0xffff_ffff), Some(libc::SIGURG as u64));
         assert!(!is_caught());
         assert_eq!(catch(libc::SIGURG, 0), Err(Errno::ERESTARTNOINTR), "attention is needed still");
         set_blocked(before);

@@ -80,16 +80,16 @@ extern "C" fn on_fault(signal: i32, siginfo: *mut libc::siginfo_t, context: *mut
     let context = context.cast::<libc::ucontext_t>();
     // SAFETY: the kernel passes a valid siginfo of 128 bytes to SA_SIGINFO handlers.
     let siginfo = unsafe { &*siginfo.cast::<RawSigInfo>() };
-    let [a, b, c, d, ..] = siginfo[1].to_ne_bytes();
     // Codes of processes are not positive.
-    if i32::from_ne_bytes([a, b, c, d]) <= 0 {
+    #[expect(clippy::cast_possible_truncation, reason = "the code is the low half of the word")]
+    let code = siginfo[1] as i32;
+    if code <= 0 {
         return super::capture::on_sent(signal, siginfo, context);
     }
     // SAFETY: the kernel passes a valid context to SA_SIGINFO handlers, and nobody else uses it meanwhile.
     let rip = unsafe { &mut (*context).uc_mcontext.gregs[libc::REG_RIP as usize] };
-    let at = |label: *const u8| (label.addr() as u64).cast_signed();
-    if *rip == at(&raw const kvm_se_copy_may_fault) {
-        *rip = at(&raw const kvm_se_copy_recover);
+    if rip.cast_unsigned() == (&raw const kvm_se_copy_may_fault).addr() as u64 {
+        *rip = (&raw const kvm_se_copy_recover).addr().cast_signed() as i64;
     } else {
         // A fault of the runner's own: die by it when the instruction is executed again.
         super::signal::restore_default(signal);

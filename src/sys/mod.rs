@@ -2,11 +2,14 @@
 
 pub mod call;
 pub mod capture;
+pub mod clone;
 pub mod copy;
 pub mod descriptor;
 mod environ;
+pub mod exec;
 pub mod map;
 pub mod signal;
+pub mod vdso;
 
 pub use descriptor::duplicate_above_guest;
 pub use environ::{environment, random_bytes, random_words};

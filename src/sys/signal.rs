@@ -162,6 +162,16 @@ pub(super) fn is_ignored_when_sent(signal: i32) -> bool {
     IGNORED_WHEN_SENT.load(Ordering::Relaxed) >> (signal - 1) & 1 == 1
 }
 
+/// All that [`ignore_when_sent`] was told, bit `signal - 1` for each.
+pub fn ignored_when_sent() -> u64 {
+    IGNORED_WHEN_SENT.load(Ordering::Relaxed)
+}
+
+/// Replaces all that [`ignore_when_sent`] was told.
+pub fn set_ignored_when_sent(signals: u64) {
+    IGNORED_WHEN_SENT.store(signals, Ordering::Relaxed);
+}
+
 /// Ends this process by `signal`, as the guest would end, and without a core file: it would be the runner's.
 pub fn die_by(signal: i32) -> ! {
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);

@@ -2,8 +2,10 @@
 
 pub mod arg;
 mod attr;
+mod clone;
 mod descriptor;
 mod event;
+mod exec;
 mod futex;
 mod handler;
 mod host;
@@ -45,7 +47,7 @@ mod time;
 mod xattr;
 
 use crate::abi::{Errno, UserAddr};
-use crate::proc::{ExitStatus, Task};
+use crate::proc::{ExitStatus, Settings, Task};
 pub use handler::Handler;
 pub use stats::Stats;
 pub use strace::Tracer;
@@ -141,6 +143,13 @@ fn execute(task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
 }
 
 impl Observer {
+    /// The one that the settings ask for, if they do.
+    pub fn of(settings: &Settings) -> Option<Self> {
+        let tracer = settings.trace.clone().map(|to| Tracer::new(to, settings.first));
+        let stats = settings.stats.then(Stats::default);
+        (tracer.is_some() || stats.is_some()).then_some(Self { tracer, stats })
+    }
+
     #[cold]
     fn execute(&self, task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
         let entry = table::entry(nr);

@@ -13,7 +13,8 @@ pub(super) fn sys_pkey_mprotect(
     prot: ProtBits,
     key: i32,
 ) -> Result<(), Errno> {
-    if key == -1 { sys_mprotect(task, addr, len, prot) } else { Err(Errno::EINVAL) }
+    // Nothing at all is changed before the key is looked at.
+    if key == -1 || len == 0 { sys_mprotect(task, addr, len, prot) } else { Err(Errno::EINVAL) }
 }
 
 pub(super) fn sys_pkey_alloc(_task: &mut Task, flags: u64, rights: u64) -> Result<u64, Errno> {

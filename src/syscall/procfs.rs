@@ -1,13 +1,26 @@
 //! What of /proc would give the guest the runner instead of itself.
 
-use std::os::fd::{BorrowedFd, RawFd};
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::path::{Component, Path};
 
 use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::{Pid, getpid};
 
 use super::arg::{Arg, Fd};
+use crate::proc::Task;
 use crate::sys::tgkill;
+
+/// Another name for `/proc/self/exe`, under whichever name of the process: the host's leads to the runner.
+pub(super) fn own_executable(task: &Task, path: &[u8]) -> Option<CString> {
+    let owner = path.strip_prefix(b"/proc/")?.strip_suffix(b"/exe")?;
+    let is_own = match owner {
+        b"self" | b"thread-self" => true,
+        owner => std::str::from_utf8(owner).is_ok_and(|owner| owner.parse() == Ok(getpid().as_raw())),
+    };
+    let fd = task.process.executable.as_raw_fd();
+    is_own.then(|| CString::new(format!("/proc/self/fd/{fd}")).unwrap_or_default())
+}
 
 /// Is this descriptor of the guest's the memory of the runner, `/proc/PID/mem` of any of its threads?
 ///

@@ -1,7 +1,10 @@
 //! `--strace`: system calls, fatal signals and the end, as strace(1) shows them.
 
+use std::fs::File;
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+
+use nix::unistd::Pid;
 
 use super::show::{self, Shown};
 use super::{Entry, Outcome, SysResult};
@@ -13,7 +16,9 @@ use crate::signal::held::SigInfo;
 /// Writes one line a call.
 #[derive(Debug)]
 pub struct Tracer {
-    to: Mutex<std::fs::File>,
+    to: Arc<File>,
+    /// The process whose lines bear no pid.
+    first: Pid,
 }
 
 /// A call that is being made.
@@ -24,9 +29,10 @@ pub(super) struct Call {
 }
 
 impl Tracer {
-    /// Writes to `to`, which is above the guest's descriptors.
-    pub fn new(to: std::fs::File) -> Self {
-        Self { to: Mutex::new(to) }
+    /// Writes to `to`, which is above the guest's descriptors. Lines of other processes than `first` begin with their
+    /// pid.
+    pub fn new(to: Arc<File>, first: Pid) -> Self {
+        Self { to, first }
     }
 
     /// Notes a call and what its arguments are before it can change them.
@@ -95,9 +101,10 @@ impl Tracer {
     }
 
     fn write(&self, line: &str) {
-        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        // A trace that cannot be written is no reason to stop the guest.
-        let _ = to.write_all(line.as_bytes());
+        let pid = nix::unistd::getpid();
+        let line = if pid == self.first { line.to_owned() } else { format!("[pid {pid}] {line}") };
+        // A trace that cannot be written is no reason to stop the guest. One call, for other processes write as well.
+        let _ = (&*self.to).write_all(line.as_bytes());
     }
 }
 

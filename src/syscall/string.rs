@@ -4,11 +4,12 @@ use std::ffi::CString;
 
 use super::arg::PathPtr;
 use super::host::HostArg;
+use super::procfs;
 use crate::abi::{Errno, TASK_SIZE, UserAddr};
 use crate::proc::Task;
 
 /// Longest path with its NUL (`PATH_MAX` in the kernel's `include/uapi/linux/limits.h`).
-const PATH_MAX: usize = 4096;
+pub(super) const PATH_MAX: usize = 4096;
 
 /// A string of the guest's, read once.
 ///
@@ -37,8 +38,15 @@ impl<'a> From<&'a HostString> for HostArg<'a> {
 
 impl Task {
     /// The path at `path`, for the host (`getname` in the kernel's `fs/namei.c`).
+    ///
+    /// Where the name would lead to the runner's executable it becomes one of the program's.
     pub(super) fn path(&self, path: PathPtr) -> HostString {
-        self.string(path.0, PATH_MAX)
+        match self.string(path.0, PATH_MAX) {
+            HostString::Copied(name) => {
+                HostString::Copied(procfs::own_executable(self, name.to_bytes()).unwrap_or(name))
+            }
+            other => other,
+        }
     }
 
     /// The string at `from`, of which the host kernel looks at no more than `max` bytes, the NUL included.

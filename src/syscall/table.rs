@@ -7,9 +7,9 @@
 use super::arg::ArgKind;
 use super::handler::{Handler, args_of};
 use super::{
-    SysResult, attr, descriptor, event, futex, ids, ioctl, ipc, key, limits, memory, mq, msg, namei, namespace, open,
-    pkey, poll, prctl, process, process_vm, random, readdir, rw, sched, signal, socket, splice, stat, sync, system,
-    time, xattr,
+    SysResult, attr, clone, descriptor, event, exec, futex, ids, ioctl, ipc, key, limits, memory, mq, msg, namei,
+    namespace, open, pkey, poll, prctl, process, process_vm, random, readdir, rw, sched, signal, socket, splice, stat,
+    sync, system, time, xattr,
 };
 use crate::abi::Errno;
 use crate::proc::Task;
@@ -89,9 +89,8 @@ pub fn markdown() -> String {
     }
     text.push_str("\n| number | name | level | what is missing, and why |\n|---:|---|---|---|\n");
     for Entry { nr, name, level, note, .. } in TABLE {
-        let line = format!("| {nr} | `{name}` | {} | {}", level.name(), note.replace('|', "\\|"));
-        text.push_str(line.trim_end());
-        text.push_str(if note.is_empty() { "|\n" } else { " |\n" });
+        let note = note.replace('|', "\\|");
+        text.push_str(&format!("| {nr} | `{name}` | {} | {note} |\n", level.name()));
     }
     text
 }
@@ -224,10 +223,10 @@ table! {
     53 socketpair passthrough socket::sys_socketpair "";
     54 setsockopt partial socket::sys_setsockopt "options that map memory, packet filters of iptables";
     55 getsockopt partial socket::sys_getsockopt "options that map memory, packet filters of iptables";
-    56 clone unsupported ENOSYS "no new processes or threads yet";
-    57 fork unsupported ENOSYS "no new processes or threads yet";
-    58 vfork unsupported ENOSYS "no new processes or threads yet";
-    59 execve unsupported ENOSYS "no new programs yet";
+    56 clone partial clone::sys_clone "no threads; CLONE_FILES and CLONE_VM only with CLONE_VFORK";
+    57 fork passthrough clone::sys_fork "";
+    58 vfork passthrough clone::sys_vfork "";
+    59 execve partial exec::sys_execve "neither the privileges of set-user-id programs nor binfmt_misc nor files that may be executed and not read";
     60 exit emulated process::sys_exit "";
     61 wait4 passthrough process::sys_wait4 "";
     62 kill partial signal::sys_kill "signal 50 to a process group is refused";
@@ -490,7 +489,7 @@ table! {
     319 memfd_create passthrough descriptor::sys_memfd_create "";
     320 kexec_file_load unsupported EPERM "refused as to an unprivileged process";
     321 bpf unsupported ENOSYS "as a kernel without CONFIG_BPF_SYSCALL";
-    322 execveat unsupported ENOSYS "no new programs yet";
+    322 execveat partial exec::sys_execveat "as execve; no AT_EXECVE_CHECK";
     323 userfaultfd unsupported ENOSYS "faults of the guest are answered by the runner";
     324 membarrier partial futex::sys_membarrier "no commands for rseq";
     325 mlock2 emulated memory::sys_mlock2 "";
@@ -515,7 +514,7 @@ table! {
     432 fsmount passthrough namespace::sys_fsmount "";
     433 fspick passthrough namespace::sys_fspick "";
     434 pidfd_open passthrough process::sys_pidfd_open "";
-    435 clone3 unsupported ENOSYS "no new processes or threads yet";
+    435 clone3 partial clone::sys_clone3 "as clone";
     436 close_range passthrough open::sys_close_range "";
     437 openat2 passthrough open::sys_openat2 "";
     438 pidfd_getfd partial process::sys_pidfd_getfd "no descriptor whose number is one of the runner's";

@@ -2,7 +2,7 @@
 //!
 //! | GPA | what |
 //! |---|---|
-//! | 0 to 2 GiB | system memory: stubs, IDT, a page a vCPU, page tables; grows from the bottom |
+//! | 0 to 1 GiB | system memory: stubs, IDT, a page a vCPU, page tables; grows from the bottom |
 //! | 4 GiB and up | chunks of the arena, dealt out as they are first used |
 //!
 //! | GVA | what |
@@ -10,8 +10,8 @@
 //! | 0 to 0x7fff_ffff_f000 | the guest's |
 //! | 0xffff_ffff_8000_0000 | system memory pages that ring 0 needs, supervisor only |
 
-/// Most bytes of system memory; room for half a million tables.
-pub const SYSTEM_LEN: usize = 2 << 30;
+/// Most bytes of system memory; room for a quarter of a million tables.
+pub const SYSTEM_LEN: usize = 1 << 30;
 /// Bytes by which system memory grows: one memslot.
 pub const SYSTEM_STEP: usize = 16 << 20;
 /// First GPA of arena chunks.

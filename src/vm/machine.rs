@@ -3,8 +3,9 @@
 #![expect(unsafe_code, reason = "memslots give KVM host addresses; descriptors are moved out of the guest's range")]
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region, kvm_xcr, kvm_xcrs};
 use kvm_ioctls::{Cap, Kvm, VmFd};
@@ -13,8 +14,9 @@ use super::layout::{KERNEL_BASE, VMX_IDENTITY_MAP, VMX_TSS};
 use super::memslots::Memslots;
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
-use super::vcpu::{Landing, Vcpu, VcpuSetup, page};
+use super::vcpu::{Landing, Vcpu, VcpuSetup, VcpuState, page};
 use super::{Trap, VmError, startup};
+use crate::sys::descriptor::with_soft_limit_up;
 use crate::x86::Vector;
 use crate::x86::descriptor::{gdt, interrupt_gate, tss};
 use crate::x86::exception::NR_VECTORS;
@@ -39,21 +41,31 @@ pub struct Flavour {
     pub mmu: Mmu,
 }
 
-/// The descriptor of a VM.
+/// The descriptor of a VM. A fork child replaces it by that of a VM of its own.
 #[derive(Debug)]
-pub struct VmHandle(VmFd);
+pub struct VmHandle(RwLock<VmFd>);
 
 impl VmHandle {
     pub(super) fn set_memory_region(&self, region: kvm_userspace_memory_region) -> Result<(), VmError> {
         // SAFETY: the range is part of the arena or of system memory, which stay mapped while the VM lives. No Rust
         // reference points into the arena, and system memory is reached through atomics only.
-        unsafe { self.0.set_user_memory_region(region) }.map_err(VmError::ioctl("KVM_SET_USER_MEMORY_REGION"))
+        unsafe { self.fd().set_user_memory_region(region) }.map_err(VmError::ioctl("KVM_SET_USER_MEMORY_REGION"))
+    }
+
+    fn fd(&self) -> RwLockReadGuard<'_, VmFd> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn replace(&self, new: VmFd) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = new;
     }
 }
 
 /// A virtual machine.
 #[derive(Debug)]
 pub struct Machine {
+    /// Kept open: a process that has given up its privileges or its root could not open it again.
+    kvm: Kvm,
     vm: VmHandle,
     slots: Memslots,
     tables: PageTable<SystemMemory>,
@@ -64,6 +76,10 @@ pub struct Machine {
     xcr0: u64,
     flavour: Flavour,
     next_vcpu: AtomicU64,
+    /// Do all vCPUs so far show the host's time-stamp counter?
+    has_host_tsc: AtomicBool,
+    /// vCPUs that nobody drives: KVM never takes one back.
+    idle: Mutex<Vec<Vcpu>>,
 }
 
 /// The arena, as the machine needs to know it.
@@ -76,11 +92,11 @@ pub struct ArenaSpan {
 }
 
 impl Machine {
-    /// Opens /dev/kvm, makes a VM over `arena` and runs the start-up probe on its first vCPU, which is returned with
-    /// it.
-    pub fn new(arena: ArenaSpan) -> Result<(Self, Vcpu), VmError> {
-        let kvm = open_kvm()?;
-        let vm = create_vm(&kvm)?;
+    /// Makes a VM over `arena` and runs the start-up probe on its first vCPU, which is returned with it. Opens
+    /// /dev/kvm unless it is given.
+    pub fn new(arena: ArenaSpan, kvm: Option<OwnedFd>) -> Result<(Self, Vcpu), VmError> {
+        let kvm = kvm.map_or_else(open_kvm, check_kvm)?;
+        let vm = VmHandle(RwLock::new(create_vm(&kvm)?));
         let cpuid = guest_cpuid(&kvm)?;
         let max_gpa = 1 << physical_address_bits(&cpuid);
         let slots = Memslots::new(arena.base, arena.len, kvm.get_nr_memslots(), max_gpa)?;
@@ -90,6 +106,7 @@ impl Machine {
         let code = tables.memory().allocate_page().ok_or(VmError::Full("system memory"))?;
         let idt = tables.memory().allocate_page().ok_or(VmError::Full("system memory"))?;
         let machine = Self {
+            kvm,
             vm,
             slots,
             tables,
@@ -99,6 +116,8 @@ impl Machine {
             xcr0: host_xcr0(),
             flavour: Flavour { landing: Landing::Ring0, mmu: Mmu::Shadow },
             next_vcpu: AtomicU64::new(0),
+            has_host_tsc: AtomicBool::new(true),
+            idle: Mutex::default(),
         };
         machine.place_stubs(code)?;
         machine.with_probe()
@@ -133,13 +152,18 @@ impl Machine {
         self.slots.back(&self.vm, hva)
     }
 
+    /// Is the guest's time-stamp counter the host's?
+    pub fn has_host_tsc(&self) -> bool {
+        self.has_host_tsc.load(Ordering::Relaxed)
+    }
+
     /// Number of memslots in use.
     pub fn nr_slots(&self) -> usize {
         self.slots.nr_slots()
     }
 
     /// GPA of `len` bytes of the runner's own at `hva`, from now on readable in the guest: the host's vDSO.
-    pub(super) fn back_foreign(&self, hva: u64, len: u64) -> Result<u64, VmError> {
+    pub fn back_foreign(&self, hva: u64, len: u64) -> Result<u64, VmError> {
         self.slots.back_foreign(&self.vm, hva, len)
     }
 
@@ -169,7 +193,11 @@ impl Machine {
 
     /// A further vCPU, ready to run user code.
     pub fn add_vcpu(&self) -> Result<Vcpu, VmError> {
-        let mut vcpu = self.create_vcpu()?;
+        with_room(|| self.prepare(self.create_vcpu()?))
+    }
+
+    /// Tells a new vCPU what the first one found out.
+    fn prepare(&self, mut vcpu: Vcpu) -> Result<Vcpu, VmError> {
         set_xcr0(&mut vcpu, self.xcr0)?;
         vcpu.set_landing(self.flavour.landing);
         Ok(vcpu)
@@ -182,17 +210,63 @@ impl Machine {
         vcpu.run(self.system())
     }
 
+    /// An idle vCPU, or a further one, with `state`.
+    pub fn take_vcpu(&self, state: &VcpuState) -> Result<Vcpu, VmError> {
+        let idle = self.idle().pop();
+        let mut vcpu = idle.map_or_else(|| self.add_vcpu(), Ok)?;
+        vcpu.load_state(state)?;
+        Ok(vcpu)
+    }
+
+    /// Takes back a vCPU that is no longer driven.
+    pub fn return_vcpu(&self, mut vcpu: Vcpu) {
+        vcpu.detach();
+        self.idle().push(vcpu);
+    }
+
+    /// In a fork child: a VM of its own over the memory that it has inherited, page tables and all, in the place of its
+    /// parent's, which KVM lets no other process use. Returns the vCPU of the only thread, which uses the page in
+    /// system memory that `old` had.
+    pub fn rebuild(&self, old: &Vcpu, state: &VcpuState) -> Result<Vcpu, VmError> {
+        with_room(|| self.rebuild_with_room(old, state))
+    }
+
+    fn rebuild_with_room(&self, old: &Vcpu, state: &VcpuState) -> Result<Vcpu, VmError> {
+        self.vm.replace(create_vm(&self.kvm)?);
+        self.idle().clear();
+        self.slots.rebuild(&self.vm)?;
+        self.next_vcpu.store(0, Ordering::Relaxed);
+        let mut vcpu = self.prepare(self.create_vcpu_with(old.page())?)?;
+        vcpu.load_state(state)?;
+        Ok(vcpu)
+    }
+
+    /// The descriptor of /dev/kvm.
+    pub fn kvm_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: `kvm` keeps it open for as long as it is borrowed.
+        unsafe { BorrowedFd::borrow_raw(self.kvm.as_raw_fd()) }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Vcpu>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn create_vcpu(&self) -> Result<Vcpu, VmError> {
         let page = self.place_vcpu_page()?;
         self.slots.back_system(&self.vm, self.system())?;
+        self.create_vcpu_with(page)
+    }
+
+    fn create_vcpu_with(&self, page: u64) -> Result<Vcpu, VmError> {
         let id = self.next_vcpu.fetch_add(1, Ordering::Relaxed);
-        let fd = self.vm.0.create_vcpu(id).map_err(VmError::ioctl("KVM_CREATE_VCPU"))?;
+        let vm = self.vm.fd();
+        let fd = vm.create_vcpu(id).map_err(VmError::ioctl("KVM_CREATE_VCPU"))?;
         let raised = raise(&fd)?;
         // SAFETY: the descriptor is a duplicate of the vCPU's, owned by nobody else; the first one is closed here.
-        let fd = unsafe { self.vm.0.create_vcpu_from_rawfd(raised.into_raw_fd()) }
-            .map_err(VmError::ioctl("mmap of kvm_run"))?;
+        let fd =
+            unsafe { vm.create_vcpu_from_rawfd(raised.into_raw_fd()) }.map_err(VmError::ioctl("mmap of kvm_run"))?;
         fd.set_cpuid2(&self.cpuid).map_err(VmError::ioctl("KVM_SET_CPUID2"))?;
-        zero_tsc_offset(&fd);
+        self.has_host_tsc.fetch_and(zero_tsc_offset(&fd), Ordering::Relaxed);
         let setup =
             |cr4| VcpuSetup { stubs: self.stubs, idt: KERNEL_BASE + self.idt, root: self.tables.root(), cr4, page };
         Vcpu::new(fd, setup(cr4_for(&self.cpuid)))
@@ -244,13 +318,17 @@ impl Machine {
 }
 
 fn open_kvm() -> Result<Kvm, VmError> {
-    const API_VERSION: i32 = 12;
     let fd =
         Kvm::open_with_cloexec(true).map_err(|error| VmError::Open(io::Error::from_raw_os_error(error.errno())))?;
     // SAFETY: `open_with_cloexec` returns a descriptor that nobody else owns.
     let low = unsafe { OwnedFd::from_raw_fd(fd) };
-    let fd = raise(&low)?;
-    // SAFETY: the descriptor is open on /dev/kvm and owned by nobody else.
+    check_kvm(raise(&low)?)
+}
+
+/// Is this /dev/kvm, and can it do what is needed?
+fn check_kvm(fd: OwnedFd) -> Result<Kvm, VmError> {
+    const API_VERSION: i32 = 12;
+    // SAFETY: the descriptor is owned by nobody else; if it is not open on /dev/kvm the next call says so.
     let kvm = unsafe { Kvm::from_raw_fd(fd.into_raw_fd()) };
     match kvm.get_api_version() {
         API_VERSION => {}
@@ -268,7 +346,7 @@ fn open_kvm() -> Result<Kvm, VmError> {
     Ok(kvm)
 }
 
-fn create_vm(kvm: &Kvm) -> Result<VmHandle, VmError> {
+fn create_vm(kvm: &Kvm) -> Result<VmFd, VmError> {
     let vm = kvm.create_vm().map_err(VmError::ioctl("KVM_CREATE_VM"))?;
     let fd = raise(&vm)?;
     // SAFETY: the descriptor is a duplicate of the VM's, owned by nobody else; the first one is closed here.
@@ -276,7 +354,12 @@ fn create_vm(kvm: &Kvm) -> Result<VmHandle, VmError> {
     // VMX without unrestricted guests wants these pages; elsewhere the call is harmless or unknown.
     let _ = vm.set_identity_map_address(VMX_IDENTITY_MAP);
     let _ = vm.set_tss_address(VMX_TSS);
-    Ok(VmHandle(vm))
+    Ok(vm)
+}
+
+/// KVM returns the lowest free descriptors, of which the guest may have none left.
+fn with_room<T>(act: impl FnOnce() -> Result<T, VmError>) -> Result<T, VmError> {
+    with_soft_limit_up(act).map_err(|source| VmError::Ioctl { call: "setrlimit", source })?
 }
 
 /// A duplicate above the guest's descriptors.
@@ -343,8 +426,8 @@ fn cr4_for(cpuid: &CpuId) -> u64 {
     cr4
 }
 
-/// The guest's TSC is the host's. A KVM without the attribute gives no vDSO, so failure is no error here.
-fn zero_tsc_offset(fd: &kvm_ioctls::VcpuFd) {
+/// Makes the guest's TSC the host's. A KVM without the attribute gives no vDSO, so failure is no error here.
+fn zero_tsc_offset(fd: &kvm_ioctls::VcpuFd) -> bool {
     // kvm-ioctls has KVM_SET_DEVICE_ATTR of vCPUs for other architectures only.
     const KVM_SET_DEVICE_ATTR: libc::c_ulong = 0x4018_aee1;
     let zero = 0u64;
@@ -355,7 +438,8 @@ fn zero_tsc_offset(fd: &kvm_ioctls::VcpuFd) {
         flags: 0,
     };
     // SAFETY: the kernel reads `attr` and, through it, `zero`; both outlive the call.
-    let _ = unsafe { libc::ioctl(fd.as_raw_fd(), KVM_SET_DEVICE_ATTR, &raw const attr) };
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), KVM_SET_DEVICE_ATTR, &raw const attr) };
+    result == 0
 }
 
 /// The widest XCR0 within `wanted` that KVM takes.

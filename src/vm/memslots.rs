@@ -83,6 +83,13 @@ impl Memslots {
         Ok(())
     }
 
+    /// Gives the same slots to a new VM; what is contiguous becomes one.
+    pub(super) fn rebuild(&self, vm: &VmHandle) -> Result<(), VmError> {
+        let mut state = self.lock();
+        let old = std::mem::take(&mut state.slots);
+        merged(old).into_iter().try_for_each(|slot| self.add(&mut state, vm, slot))
+    }
+
     /// GPA of `len` bytes at `hva` that are not the arena's, which the guest may read; they get a memslot of their own.
     pub(super) fn back_foreign(&self, vm: &VmHandle, hva: u64, len: u64) -> Result<u64, VmError> {
         let mut state = self.lock();
@@ -139,5 +146,43 @@ impl Memslots {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // A panic while the lock was held would have ended the run.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Slots with the same content, as few as possible.
+fn merged(mut slots: Vec<Slot>) -> Vec<Slot> {
+    slots.sort_by_key(|slot| slot.gpa);
+    let mut merged: Vec<Slot> = Vec::with_capacity(slots.len());
+    for slot in slots {
+        match merged.last_mut() {
+            Some(last) if last.continues_as(&slot) => last.len += slot.len,
+            _ => merged.push(slot),
+        }
+    }
+    merged
+}
+
+impl Slot {
+    fn continues_as(&self, next: &Self) -> bool {
+        self.gpa + self.len == next.gpa && self.hva + self.len == next.hva && self.is_read_only == next.is_read_only
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contiguous_slots_become_one() {
+        let slot = |gpa, hva, is_read_only| Slot { gpa, hva, len: 0x1000, is_read_only };
+        let slots = vec![
+            slot(0x3000, 0x8000, false),
+            slot(0x1000, 0x6000, false),
+            slot(0x2000, 0x7000, false),
+            slot(0x4000, 0x9000, true),
+            slot(0x5000, 0xb000, true),
+        ];
+        let found: Vec<_> = merged(slots).iter().map(|slot| (slot.gpa, slot.hva, slot.len)).collect();
+        assert_eq!(found, [(0x1000, 0x6000, 0x3000), (0x4000, 0x9000, 0x1000), (0x5000, 0xb000, 0x1000)]);
     }
 }

@@ -14,7 +14,7 @@ pub mod vcpu;
 
 pub use machine::Machine;
 pub use trap::{BadExit, Trap};
-pub use vcpu::Vcpu;
+pub use vcpu::{Vcpu, VcpuState};
 
 use std::io;
 

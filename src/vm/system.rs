@@ -1,12 +1,15 @@
 //! System memory: the pages of the VM that are the runner's own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use vm_memory::mmap::MmapRegionError;
 use vm_memory::{Bytes, GuestAddress, GuestRegionMmap, MemoryRegionAddress, MmapRegion, VolatileMemory};
 
 use super::VmError;
 use super::layout::{SYSTEM_LEN, SYSTEM_STEP};
 use crate::abi::PAGE_SIZE;
+use crate::sys::map;
 use crate::x86::paging::TableMemory;
 
 /// Pages from GPA 0 up, handed out one by one and never taken back.
@@ -15,6 +18,9 @@ pub struct SystemMemory {
     region: GuestRegionMmap,
     /// GPA of the next free page. Page 0 stays unused, so that a GPA of 0 is always a mistake.
     next: AtomicU64,
+    /// Bytes from GPA 0 that are accessible on the host; a multiple of [`SYSTEM_STEP`], grown under the lock. All of it
+    /// at once would count against RLIMIT_DATA.
+    accessible: Mutex<u64>,
 }
 
 impl SystemMemory {
@@ -24,12 +30,15 @@ impl SystemMemory {
         let mapping = MmapRegion::build(
             None,
             SYSTEM_LEN,
-            libc::PROT_READ | libc::PROT_WRITE,
+            libc::PROT_NONE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
         )
-        .map_err(|error| reserve(std::io::Error::other(error)))?;
+        .map_err(|error| match error {
+            MmapRegionError::Mmap(source) => reserve(source),
+            other => reserve(std::io::Error::other(other)),
+        })?;
         let region = GuestRegionMmap::new(mapping, GuestAddress(0)).ok_or(VmError::Full("system memory"))?;
-        Ok(Self { region, next: AtomicU64::new(PAGE_SIZE) })
+        Ok(Self { region, next: AtomicU64::new(PAGE_SIZE), accessible: Mutex::new(0) })
     }
 
     /// The host address of GPA 0.
@@ -37,10 +46,23 @@ impl SystemMemory {
         self.region.as_ptr().addr() as u64
     }
 
-    /// A zeroed page (GPA), or `None` when all are taken.
+    /// A zeroed page (GPA), or `None` when all are taken or the host has no memory.
     pub fn allocate_page(&self) -> Option<u64> {
         let page = self.next.fetch_add(PAGE_SIZE, Ordering::Relaxed);
-        (page + PAGE_SIZE <= SYSTEM_LEN as u64).then_some(page)
+        let is_ours = page + PAGE_SIZE <= SYSTEM_LEN as u64 && self.make_accessible(page);
+        is_ours.then_some(page)
+    }
+
+    fn make_accessible(&self, page: u64) -> bool {
+        const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
+        let mut accessible = self.accessible.lock().unwrap_or_else(PoisonError::into_inner);
+        while *accessible <= page {
+            if map::protect(self.host_addr() + *accessible, SYSTEM_STEP as u64, READ_WRITE).is_err() {
+                return false;
+            }
+            *accessible += SYSTEM_STEP as u64;
+        }
+        true
     }
 
     /// Number of [`SYSTEM_STEP`]s that hold pages handed out so far.

@@ -10,7 +10,7 @@
 //! | exception stub | ring 0 | the `iret` stub |
 //! | exception stub, also for system calls | ring 3 | cs and ss written from the host |
 
-#![expect(unsafe_code, reason = "a pointer to immediate_exit for the kick handler")]
+#![expect(unsafe_code, reason = "a pointer to immediate_exit for the kick handler; KVM_SET_XSAVE")]
 
 use std::sync::atomic::Ordering;
 
@@ -85,6 +85,16 @@ pub struct Vcpu {
     nr_exits: u64,
 }
 
+/// The complete state of user code, to be loaded into another vCPU.
+#[derive(Debug)]
+pub struct VcpuState {
+    regs: UserRegs,
+    /// ds, es, fs, gs.
+    segments: [kvm_segment; 4],
+    /// All of it: components that need more than this are not enabled.
+    xsave: kvm_xsave,
+}
+
 impl Vcpu {
     pub(super) fn new(fd: VcpuFd, setup: VcpuSetup) -> Result<Self, VmError> {
         let mut vcpu = Self {
@@ -128,6 +138,28 @@ impl Vcpu {
         self.attachment = None;
         // SAFETY: the page belongs to `fd`, which is dropped after the attachment.
         self.attachment = Some(unsafe { Attachment::new(flag) });
+    }
+
+    /// Kicks of the thread that attached it no longer reach this vCPU.
+    pub(super) fn detach(&mut self) {
+        self.attachment = None;
+    }
+
+    /// The state after an exit.
+    pub fn state(&mut self) -> Result<VcpuState, VmError> {
+        let sregs = self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
+        let xsave = self.fd.get_xsave().map_err(VmError::ioctl("KVM_GET_XSAVE"))?;
+        Ok(VcpuState { regs: self.regs, segments: [sregs.ds, sregs.es, sregs.fs, sregs.gs], xsave })
+    }
+
+    /// Goes on from `state`, whatever the vCPU was doing.
+    pub(super) fn load_state(&mut self, state: &VcpuState) -> Result<(), VmError> {
+        let mut sregs: kvm_sregs = self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
+        [sregs.ds, sregs.es, sregs.fs, sregs.gs] = state.segments;
+        self.fd.set_sregs(&sregs).map_err(VmError::ioctl("KVM_SET_SREGS"))?;
+        // SAFETY: XCR0 has no component whose image would reach beyond the structure: `x86::xstate` leaves them out.
+        unsafe { self.fd.set_xsave(&state.xsave) }.map_err(VmError::ioctl("KVM_SET_XSAVE"))?;
+        self.restart(state.regs)
     }
 
     /// Tells the vCPU where `syscall` lands, which decides how it reads and loads state.

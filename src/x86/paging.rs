@@ -64,8 +64,9 @@ pub struct PageTable<M> {
 }
 
 /// Level 1 is the page table, level 4 the PML4.
+#[expect(clippy::cast_possible_truncation, reason = "below 512")]
 const fn index(va: u64, level: u32) -> usize {
-    (va >> (12 + 9 * (level - 1))) as usize % NR_ENTRIES
+    ((va >> (12 + 9 * (level - 1))) % NR_ENTRIES as u64) as usize
 }
 
 const fn span(level: u32) -> u64 {

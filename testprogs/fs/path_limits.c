@@ -45,7 +45,9 @@ int main(void) {
         if (symlink(from, to) != 0)
             break;
     }
-    CHECK_OK(stat("link40", &st));
+    // Links that are followed again after a lockless walk has failed count again, so that 40 are
+    // not always granted: three walks of 13 are.
+    CHECK_OK(stat("link13", &st));
     CHECK_ERR(stat("link41", &st), ELOOP);
     CHECK_OK(lstat("link41", &st));
 

@@ -20,6 +20,8 @@ int main(void) {
     char *start = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (start == MAP_FAILED)
         return 1;
+    // Where huge pages are given unasked, one would cost 2 MiB.
+    madvise(start, PAGES * PAGE, MADV_NOHUGEPAGE);
     uint64_t state = 1;
     for (int i = 0; i < TOUCHED; i++) {
         uint64_t page = next_random(&state) % PAGES;

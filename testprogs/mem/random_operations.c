@@ -88,9 +88,10 @@ static bool move(int from, int to, int count) {
     if (model[from].file_page + count > FILE_PAGES)
         return true; // It has grown at the end of the file so often that it would leave it.
     void *result = mremap(address(from), PAGE, count * PAGE, flags, address(to));
-    if (from >= to && from < to + count)
-        return result == MAP_FAILED && errno == EINVAL;
-    if (model[from].kind == HOLE) {
+    bool is_hole = model[from].kind == HOLE;
+    if (from >= to && from < to + count) // Before Linux 6.17 a hole is seen first.
+        return result == MAP_FAILED && (errno == EINVAL || (is_hole && errno == EFAULT));
+    if (is_hole) {
         // Which of the two errors, and whether the target is unmapped first, differs by version.
         unmap(to, count);
         return result == MAP_FAILED;

@@ -44,7 +44,7 @@ fn one_tebibyte() -> Outcome {
 
 /// Runs a guest that ends with status 0 when its memory was as it should be.
 fn with_stats(guest: &str) -> Result<Finished, Failed> {
-    let run = Invocation::kvm_se()?.arg("--stats").arg(Program::guest(guest)?.executable()?).run()?;
+    let run = Invocation::kvm_se()?.patient().arg("--stats").arg(Program::guest(guest)?.executable()?).run()?;
     if run.ending == Ending::Code(0) { Ok(run) } else { Err(run.report().into()) }
 }
 

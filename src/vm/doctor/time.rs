@@ -2,14 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use goblin::elf::Elf;
-
 use super::check::{Answer, Check, Failure, Need};
 use super::cost::{median, nanos};
 use super::routines::Routine;
 use super::scratch::{Page, RW, RX, Scratch};
 use crate::abi::PAGE_SIZE;
-use crate::sys::copy::copy_from;
+use crate::sys::vdso::HostVdso;
 use crate::vm::Trap;
 use crate::x86::UserRegs;
 use crate::x86::tsc::host_tsc;
@@ -44,14 +42,17 @@ const STACK: Page = Page(2);
 /// The host's vDSO, called in the guest, must show the host's time and move between two readings.
 fn vdso_clock(scratch: &mut Scratch) -> Result<Answer, Failure> {
     const ROUNDS: usize = 20;
-    let Some(vdso) = Vdso::of_runner() else { return Ok(Answer::no("this kernel has no vDSO")) };
-    vdso.map(scratch)?;
+    let none = || Ok(Answer::no("this kernel has no vDSO"));
+    let Some(vdso) = HostVdso::find() else { return none() };
+    let Some(offset) = vdso.offset_of("__vdso_clock_gettime") else { return none() };
+    let clock_gettime = vdso.code.start + offset;
+    map_vdso(scratch, &vdso)?;
     scratch.map(READS, RW)?;
     scratch.map(STACK, RW)?;
     let mut costs = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         let before = host_time();
-        let reads = match read_clock(scratch, vdso.clock_gettime)? {
+        let reads = match read_clock(scratch, clock_gettime)? {
             Clock::Reads(reads) => reads,
             Clock::SystemCall => return Ok(Answer::no("the host's clock source has none: time costs system calls")),
         };
@@ -119,50 +120,15 @@ fn host_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The vDSO of this process and its data pages, which the guest gets at the same addresses.
-#[derive(Debug)]
-struct Vdso {
-    areas: Vec<(u64, u64)>,
-    clock_gettime: u64,
-}
-
-impl Vdso {
-    fn of_runner() -> Option<Self> {
-        let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-        let areas = |name: &str| maps.lines().filter_map(|line| area_of(line, name)).collect::<Vec<_>>();
-        // Data pages are called [vvar] and, from Linux 6.13 on, [vvar_vclock] too.
-        let (code, data) = (areas("[vdso"), areas("[vvar"));
-        let &(start, end) = code.first()?;
-        let mut image = vec![0; usize::try_from(end - start).ok()?];
-        let len = copy_from(start, &mut image);
-        let clock_gettime = start + symbol(&image[..len], "__vdso_clock_gettime")?;
-        Some(Self { areas: [code, data].concat(), clock_gettime })
-    }
-
-    fn map(&self, scratch: &Scratch) -> Result<(), Failure> {
-        for &(start, end) in &self.areas {
-            let gpa = scratch.machine.back_foreign(start, end - start)?;
-            for offset in (0..end - start).step_by(usize::try_from(PAGE_SIZE).unwrap_or(usize::MAX)) {
-                scratch.map_at(start + offset, gpa + offset, RX)?;
-            }
+/// The vDSO and its data pages, at the same addresses in the guest.
+fn map_vdso(scratch: &Scratch, vdso: &HostVdso) -> Result<(), Failure> {
+    for area in vdso.data.iter().chain([&vdso.code]) {
+        let gpa = scratch.machine.back_foreign(area.start, area.end - area.start)?;
+        for page in area.clone().step_by(usize::try_from(PAGE_SIZE).unwrap_or(usize::MAX)) {
+            scratch.map_at(page, gpa + (page - area.start), RX)?;
         }
-        Ok(())
     }
-}
-
-/// Start and end of the mapping in a line of /proc/self/maps, if its name begins with `name`.
-fn area_of(line: &str, name: &str) -> Option<(u64, u64)> {
-    let mut fields = line.split_ascii_whitespace();
-    let (start, end) = fields.next()?.split_once('-')?;
-    fields.nth(4).filter(|field| field.starts_with(name))?;
-    Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
-}
-
-/// Value of a dynamic symbol, relative to the start of the image.
-fn symbol(image: &[u8], name: &str) -> Option<u64> {
-    let elf = Elf::parse(image).ok()?;
-    let found = elf.dynsyms.iter().find(|symbol| elf.dynstrtab.get_at(symbol.st_name) == Some(name))?;
-    Some(found.st_value)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -182,19 +148,5 @@ mod tests {
         assert_eq!(wrong(&[100, 130], Duration::from_nanos(300), late), "time is 200ns late");
         assert_eq!(wrong(&[100, 130], early, Duration::from_nanos(120)), "time is 10ns ahead");
         assert_eq!(wrong(&[100, 100, 100, 4_000_100], early, late), "time stands still below a tick");
-    }
-
-    #[test]
-    fn areas_are_found_by_the_start_of_their_name() {
-        let line = "7ffc1a2b3000-7ffc1a2b5000 r--p 00000000 00:00 0                          [vvar_vclock]";
-        assert_eq!(area_of(line, "[vvar"), Some((0x7ffc_1a2b_3000, 0x7ffc_1a2b_5000)));
-        assert_eq!(area_of(line, "[vdso"), None);
-        assert_eq!(area_of("7f00-7f10 rw-p 00000000 00:00 0", "[vdso"), None);
-    }
-
-    #[test]
-    fn the_vdso_of_this_process_has_the_symbol() {
-        let vdso = Vdso::of_runner().unwrap();
-        assert!(vdso.areas.iter().any(|&(start, end)| (start..end).contains(&vdso.clock_gettime)));
     }
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use libtest_mimic::Completion;
+use libtest_mimic::{Completion, Failed};
 
 use super::{Expect, kvm_se, passed, show, tests};
 use crate::invocation::{Ending, Invocation};
-use crate::machine::{Outcome, find_program};
+use crate::machine::Outcome;
 
 tests! {
     missing_file Nothing;
@@ -150,16 +150,16 @@ fn dev_kvm_is_not_kvm() -> Outcome {
 }
 
 fn dev_kvm_not_permitted() -> Outcome {
-    if !nix::unistd::geteuid().is_root() || find_program("setpriv").is_none() {
-        return Ok(Completion::ignored_with("needs root and setpriv"));
-    }
+    const AS_NOBODY: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
     if fs::metadata("/dev/kvm").map_or(0, |meta| meta.permissions().mode()) & 0o7 != 0 {
         return Ok(Completion::ignored_with("everybody may open /dev/kvm"));
     }
+    if let Some(reason) = why_not(&format!("{AS_NOBODY} /bin/sh -c :"))? {
+        return Ok(Completion::ignored_with(reason));
+    }
     // The files may lie where only root can read.
-    let script = "chmod 755 . && cp \"$0\" kvm-se && cp \"$1\" prog &&
-        exec setpriv --reuid 65534 --regid 65534 --clear-groups ./kvm-se ./prog";
-    let run = Invocation::shell(script)?.arg(show()?).run()?;
+    let script = format!("chmod 755 . && cp \"$0\" kvm-se && cp \"$1\" prog && exec {AS_NOBODY} ./kvm-se ./prog");
+    let run = Invocation::shell(&script)?.arg(show()?).run()?;
     passed(run.status(125)?.complaint("kvm-se: cannot open /dev/kvm: permission denied")?)
 }
 
@@ -171,13 +171,19 @@ fn refused(content: &[u8]) -> Outcome {
 /// After `change`, in a mount namespace of its own, kvm-se fails by itself and says `start` and a remedy.
 fn in_a_changed_machine(change: &str, start: &str) -> Outcome {
     const UNSHARE: &str = "unshare --mount --map-root-user /bin/sh -c";
-    let can_change = Invocation::shell(&format!("{UNSHARE} '{change}'"))?.run()?;
-    if can_change.ending != Ending::Code(0) {
-        return Ok(Completion::ignored_with(String::from_utf8_lossy(&can_change.stderr).trim()));
+    if let Some(reason) = why_not(&format!("{UNSHARE} '{change}'"))? {
+        return Ok(Completion::ignored_with(reason));
     }
     let script = format!("exec {UNSHARE} '{change} && exec \"$0\" \"$@\"' \"$0\" \"$@\"");
     let run = Invocation::shell(&script)?.arg(show()?).run()?.status(125)?.complaint(start)?;
     passed(run.check("a remedy", |run| run.stderr.iter().filter(|&&byte| byte == b'\n').count() == 2)?)
+}
+
+/// What a script complains of that this machine or user may be unable to do.
+fn why_not(script: &str) -> Result<Option<String>, Failed> {
+    let run = Invocation::shell(script)?.run()?;
+    let complaint = String::from_utf8_lossy(&run.stderr).lines().next().unwrap_or("no reason given").to_owned();
+    Ok((run.ending != Ending::Code(0)).then_some(complaint))
 }
 
 fn half(elf: &[u8], offset: usize) -> u16 {

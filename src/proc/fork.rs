@@ -1,0 +1,213 @@
+//! fork(2), vfork(2) and those uses of clone(2) that make a process.
+
+use std::convert::Infallible;
+use std::io::Write;
+
+use super::{ExitStatus, RobustList, Task};
+use crate::Error;
+use crate::abi::{Errno, UserAddr};
+use crate::mm::{AddressSpace, ForkPlan};
+use crate::sys::clone::{self, CloneArgs, Forked};
+use crate::sys::signal as host_signal;
+use crate::vm::{VcpuState, VmError};
+
+/// What a new process is to be like.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NewProcess {
+    /// `CLONE_*`
+    pub flags: u64,
+    /// The signal that its parent gets when it ends, or 0.
+    pub exit_signal: i32,
+    /// Its stack pointer; null for that of its parent.
+    pub stack: UserAddr,
+    /// Where the parent finds a descriptor of it.
+    pub pidfd: UserAddr,
+    /// Where the parent finds its id.
+    pub parent_tid: UserAddr,
+    /// Where it finds its id itself.
+    pub child_tid: UserAddr,
+    /// Base of FS.
+    pub tls: u64,
+    /// Ids that it shall have, and how many.
+    pub set_tid: (UserAddr, u64),
+    /// Descriptor of its control group.
+    pub cgroup: u64,
+}
+
+const SETTLS: u64 = libc::CLONE_SETTLS as u64;
+const CHILD_SETTID: u64 = libc::CLONE_CHILD_SETTID as u64;
+const CHILD_CLEARTID: u64 = libc::CLONE_CHILD_CLEARTID as u64;
+const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
+
+impl NewProcess {
+    fn has(&self, flag: u64) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Can the C library make it? It cannot be told more.
+    fn is_plain_fork(&self) -> bool {
+        const BY_US: u64 = SETTLS | CHILD_SETTID | CHILD_CLEARTID | PARENT_SETTID;
+        self.flags & !BY_US == 0 && self.exit_signal == libc::SIGCHLD && self.set_tid.1 == 0
+    }
+
+    /// For the host: TLS and the word that is cleared at the end are the runner's affair.
+    fn host_args(&self, mm: &AddressSpace) -> CloneArgs {
+        let place = |addr: UserAddr| {
+            mm.before_access(addr, 4);
+            if addr.is_null() { 0 } else { mm.hva(addr.raw()) }
+        };
+        CloneArgs {
+            flags: self.flags & !(SETTLS | CHILD_CLEARTID),
+            pidfd: place(self.pidfd),
+            child_tid: place(self.child_tid),
+            parent_tid: place(self.parent_tid),
+            exit_signal: u64::from(self.exit_signal.unsigned_abs()),
+            set_tid: place(self.set_tid.0),
+            set_tid_size: self.set_tid.1,
+            cgroup: self.cgroup,
+            ..CloneArgs::default()
+        }
+    }
+}
+
+/// Makes a process with a copy of the memory. Returns its pid, and in the child 0.
+pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    let mm = task.process.mm.clone();
+    let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
+    let plan = mm.plan_fork();
+    // A signal in the child would find the parent's vCPU, and one that is caught now would come to both.
+    task.signals.hold_off()?;
+    let forked = if new.is_plain_fork() { clone::fork() } else { clone::clone_copy(&new.host_args(&mm)) };
+    if forked == Ok(Forked::Child)
+        && let Err(error) = become_child(task, plan, &state)
+    {
+        // Reported by the next attempt to run user code.
+        task.broken = Some(error);
+    }
+    task.signals.let_in();
+    let pid = match forked? {
+        Forked::Child => {
+            adjust_child(task, new)?;
+            if new.is_plain_fork() && new.has(CHILD_SETTID) {
+                write_tid(task, new.child_tid, task.tid().as_raw());
+            }
+            return Ok(0);
+        }
+        Forked::Parent(pid) => pid.as_raw(),
+    };
+    if new.is_plain_fork() && new.has(PARENT_SETTID) {
+        write_tid(task, new.parent_tid, pid);
+    }
+    Ok(u64::from(pid.unsigned_abs()))
+}
+
+/// A virtual machine of its own. The parent's descriptors, and the mapping of its vCPU, go.
+fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState) -> Result<(), VmError> {
+    let mm = &task.process.mm;
+    mm.finish_fork(plan).map_err(|_| VmError::Full("mappings"))?;
+    task.vcpu = mm.machine().rebuild(&task.vcpu, state)?;
+    task.vcpu.attach();
+    task.note_new_tid();
+    task.process.missing.clear();
+    task.robust_list = RobustList::default();
+    task.signals.forget_pending();
+    Ok(())
+}
+
+/// What the caller of clone(2) says about the child.
+fn adjust_child(task: &mut Task, new: &NewProcess) -> Result<(), Errno> {
+    task.clear_child_tid = if new.has(CHILD_CLEARTID) { new.child_tid } else { UserAddr::NULL };
+    if !new.stack.is_null() {
+        task.vcpu.regs_mut().rsp = new.stack.raw();
+    }
+    if new.has(SETTLS) {
+        let (_, gs) = task.segment_bases()?;
+        task.set_segment_bases(new.tls, gs)?;
+    }
+    Ok(())
+}
+
+/// As in the kernel, an address that cannot be written is ignored.
+fn write_tid(task: &Task, to: UserAddr, tid: i32) {
+    let _ = task.process.mm.copy_out(to, &tid.to_ne_bytes());
+}
+
+/// Makes a process that shares the memory until it executes a program or exits; the caller sleeps meanwhile. Returns
+/// its pid.
+///
+/// The child drives a vCPU of its own in the same virtual machine.
+pub fn vfork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    let mm = task.process.mm.clone();
+    let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
+    let vcpu = mm.machine().take_vcpu(&state).map_err(|_| Errno::EAGAIN)?;
+    let mut child = Task::asleep(vcpu, task.process.sharing_memory().into(), task.signals.of_child());
+    adjust_child(&mut child, new)?;
+    child.vcpu.regs_mut().rax = 0;
+    let shared = SharedState::of(&mm);
+    if let Err(errno) = task.signals.hold_off() {
+        mm.machine().return_vcpu(child.vcpu);
+        return Err(errno);
+    }
+    let result = clone::vfork(&new.host_args(&mm), &mut || run_child(&mut child));
+    task.vcpu.attach();
+    shared.restore(&mm);
+    task.signals.take_over();
+    let Task { vcpu, .. } = child;
+    mm.machine().return_vcpu(vcpu);
+    result.map(|pid| u64::from(pid.as_raw().unsigned_abs()))
+}
+
+fn run_child(task: &mut Task) -> Infallible {
+    task.note_new_tid();
+    task.vcpu.attach();
+    task.signals.let_in();
+    let run_loop = task.process.run_loop.clone();
+    let result = run_loop.run(task);
+    release_memory(task);
+    match result {
+        Ok(ExitStatus::Code(code)) => clone::exit_now(code),
+        Ok(ExitStatus::Signal(signal)) => host_signal::die_by(signal),
+        Err(error) => {
+            report(&error);
+            clone::exit_now(error.exit_status())
+        }
+    }
+}
+
+/// What a task does when it leaves memory that others use (`mm_release` in the kernel's `kernel/fork.c`).
+pub fn release_memory(task: &mut Task) {
+    let addr = std::mem::take(&mut task.clear_child_tid);
+    if !addr.is_null() && task.process.mm.copy_out(addr, &[0; 4]).is_ok() {
+        crate::sys::call::wake_futex(task.process.mm.hva(addr.raw()));
+    }
+}
+
+fn report(error: &Error) {
+    let _ = writeln!(std::io::stderr(), "kvm-se: {error}");
+}
+
+/// What a child changes in the shared memory although it has it for itself on Linux.
+struct SharedState {
+    limits: crate::mm::vma::Limits,
+    ignored: u64,
+    is_dumpable: bool,
+}
+
+impl SharedState {
+    fn of(mm: &AddressSpace) -> Self {
+        Self {
+            limits: mm.limits(),
+            ignored: host_signal::ignored_when_sent(),
+            is_dumpable: nix::sys::prctl::get_dumpable().unwrap_or(true),
+        }
+    }
+
+    fn restore(self, mm: &AddressSpace) {
+        mm.set_limits(self.limits);
+        host_signal::set_ignored_when_sent(self.ignored);
+        // A child that dies by a signal leaves no core file, of the memory that is its parent's.
+        if nix::sys::prctl::get_dumpable() != Ok(self.is_dumpable) {
+            let _ = nix::sys::prctl::set_dumpable(self.is_dumpable);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! execve(2): the runner executes itself again, and hands over what its next image must know, in a sealed memfd whose
+//! number is its only argument.
+
+use std::ffi::{CStr, CString, OsString};
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::Pid;
+
+use super::{HardLimits, Settings, Task};
+use crate::abi::Errno;
+use crate::loader::exec::{Aslr, Program};
+use crate::mm::vma::Limits;
+use crate::signal::action::Actions;
+use crate::signal::mask::SigSet;
+use crate::sys::descriptor::{duplicate_above_guest, duplicate_for_exec, take_over};
+
+/// The first word of the runner's own arguments. No name of a program that a shell would call has a blank in it.
+const MARK: &CStr = c"kvm-se (next program)";
+
+/// All that passes from one image of the runner to the next.
+#[derive(Debug)]
+pub struct Handover {
+    /// What to run.
+    pub program: Program,
+    /// Its file.
+    pub file: File,
+    /// What the user asked for.
+    pub settings: Settings,
+    /// What the process keeps.
+    pub kept: Kept,
+}
+
+/// What execve(2) leaves to a process, where it is not the host's to keep.
+#[derive(Debug)]
+pub struct Kept {
+    /// /dev/kvm.
+    pub kvm: OwnedFd,
+    /// Blocked signals.
+    pub mask: SigSet,
+    /// Ignored signals.
+    pub ignored: SigSet,
+    /// Limits on memory.
+    pub limits: Limits,
+    /// Hard limits.
+    pub hard_limits: HardLimits,
+    /// Soft limit on descriptors, to be set when the runner has opened what it needs.
+    pub soft_descriptors: u64,
+}
+
+/// An execution that can no longer fail for a reason of the guest's.
+#[derive(Debug)]
+pub struct Ready {
+    memfd: OwnedFd,
+    // Closed if the execution fails.
+    _inherited: [OwnedFd; 3],
+    _trace: Option<OwnedFd>,
+}
+
+impl Ready {
+    /// Prepares `task` to execute `program`, whose file is `file`.
+    pub fn prepare(task: &Task, program: &Program, file: &File, soft_descriptors: u64) -> Result<Self, Errno> {
+        let process = &task.process;
+        let settings = &process.settings;
+        let executable = settings.executable.as_ref().ok_or(Errno::ENOSYS)?;
+        let trace = settings.trace.as_ref().map(|file| duplicate_for_exec(file.as_raw_fd())).transpose()?;
+        let inherited = [
+            duplicate_for_exec(process.mm.machine().kvm_fd().as_raw_fd())?,
+            duplicate_for_exec(executable.as_raw_fd())?,
+            duplicate_for_exec(file.as_raw_fd())?,
+        ];
+        let mut writer = Writer::default();
+        inherited.iter().for_each(|fd| writer.descriptor(fd.as_raw_fd()));
+        writer.descriptor(trace.as_ref().map_or(-1, AsRawFd::as_raw_fd));
+        writer.word(u64::from(settings.first.as_raw().unsigned_abs()));
+        for flag in [settings.stats, settings.missing, settings.aslr] {
+            writer.word(flag.into());
+        }
+        writer.word(settings.verbose.into());
+        writer.word(task.signals.mask().bits());
+        writer.word(process.actions.ignored().bits());
+        let Limits { address_space, data, data_hard, stack, locked } = process.mm.limits();
+        for value in [address_space, data, data_hard, stack, locked].into_iter().chain(process.limits.values()) {
+            writer.word(value);
+        }
+        writer.word(soft_descriptors);
+        writer.strings(std::slice::from_ref(&program.execfn));
+        writer.strings(&program.argv);
+        writer.strings(&program.envp);
+        Ok(Self { memfd: sealed(&writer.0)?, _inherited: inherited, _trace: trace })
+    }
+
+    /// Executes the runner. Returns only if that fails. The soft limit on descriptors must be up: its start opens files.
+    pub fn execute(self, settings: &Settings) -> Errno {
+        let Some(executable) = &settings.executable else { return Errno::ENOSYS };
+        let mut number = [0; 16];
+        // The rest stays zero, so it ends with a NUL.
+        let _ = write!(&mut number[..15], "{}", self.memfd.as_raw_fd());
+        let number = CStr::from_bytes_until_nul(&number).unwrap_or_default();
+        crate::sys::exec::execute(executable.as_raw_fd(), [MARK, number])
+    }
+}
+
+impl Handover {
+    /// What an image before this one has left, if there was one. `None` in the inner place if it cannot be used.
+    pub fn receive(args: &[OsString]) -> Option<Option<Self>> {
+        let [mark, number] = args else { return None };
+        (mark.as_encoded_bytes() == MARK.to_bytes()).then(|| Self::read(number.to_str()?.parse().ok()?))
+    }
+
+    fn read(memfd: RawFd) -> Option<Self> {
+        let memfd = File::from(take_over(memfd).ok()?);
+        let len = usize::try_from(memfd.metadata().ok()?.len()).ok()?;
+        let mut bytes = vec![0; len];
+        memfd.read_exact_at(&mut bytes, 0).ok()?;
+        let mut reader = Reader(&bytes);
+        let kvm = reader.descriptor()?;
+        let executable = reader.descriptor();
+        let file = reader.descriptor()?.into();
+        let trace = reader.descriptor().map(|fd| Arc::new(File::from(fd)));
+        let settings = Settings {
+            first: Pid::from_raw(i32::try_from(reader.word()?).ok()?),
+            executable,
+            trace,
+            stats: reader.word()? != 0,
+            missing: reader.word()? != 0,
+            aslr: reader.word()? != 0,
+            verbose: u8::try_from(reader.word()?).ok()?,
+        };
+        let mask = SigSet::from_bits(reader.word()?);
+        let ignored = SigSet::from_bits(reader.word()?);
+        let [address_space, data, data_hard, stack, locked] = reader.words()?;
+        let limits = Limits { address_space, data, data_hard, stack, locked };
+        let hard_limits = HardLimits::from_values(reader.words()?);
+        let soft_descriptors = reader.word()?;
+        let aslr = if settings.aslr { Aslr::from_random(crate::sys::random_words()) } else { Aslr::default() };
+        let program = Program {
+            execfn: reader.strings()?.pop()?,
+            argv: reader.strings()?,
+            envp: reader.strings()?,
+            random: crate::sys::random_bytes(),
+            aslr,
+            is_hidden: false,
+        };
+        Some(Self { program, file, settings, kept: Kept { kvm, mask, ignored, limits, hard_limits, soft_descriptors } })
+    }
+}
+
+impl Actions {
+    /// The signals that are ignored.
+    fn ignored(&self) -> SigSet {
+        (1..=crate::signal::mask::MAX_SIGNAL)
+            .filter(|&signal| self.action(signal).is_ok_and(|action| action.handler == libc::SIG_IGN as u64))
+            .fold(SigSet::EMPTY, |set, signal| set.union(SigSet::only(signal)))
+    }
+}
+
+/// A memfd, left open, that nobody can change.
+fn sealed(bytes: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let low = memfd_create(c"kvm-se", flags)?;
+    let file = File::from(duplicate_above_guest(low.as_raw_fd())?);
+    drop(low);
+    file.write_all_at(bytes, 0)?;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
+    Ok(duplicate_for_exec(file.as_raw_fd())?)
+}
+
+#[derive(Debug, Default)]
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn word(&mut self, value: u64) {
+        self.0.extend(value.to_ne_bytes());
+    }
+
+    fn descriptor(&mut self, fd: RawFd) {
+        self.word(i64::from(fd).cast_unsigned());
+    }
+
+    fn strings(&mut self, strings: &[CString]) {
+        self.word(strings.len() as u64);
+        for string in strings {
+            self.0.extend(string.to_bytes_with_nul());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn word(&mut self) -> Option<u64> {
+        let (word, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_ne_bytes(*word))
+    }
+
+    fn words<const N: usize>(&mut self) -> Option<[u64; N]> {
+        let mut words = [0; N];
+        for word in &mut words {
+            *word = self.word()?;
+        }
+        Some(words)
+    }
+
+    /// `None` if there is none.
+    fn descriptor(&mut self) -> Option<OwnedFd> {
+        take_over(RawFd::try_from(self.word()?.cast_signed()).ok()?).ok()
+    }
+
+    fn strings(&mut self) -> Option<Vec<CString>> {
+        let count = usize::try_from(self.word()?).ok()?;
+        let mut strings = Vec::new();
+        for _ in 0..count {
+            let string = CStr::from_bytes_until_nul(self.0).ok()?;
+            self.0 = &self.0[string.count_bytes() + 1..];
+            strings.push(string.to_owned());
+        }
+        Some(strings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let strings = vec![CString::default(), c"one".to_owned(), c"a b\xff".to_owned()];
+        let mut writer = Writer::default();
+        writer.word(u64::MAX);
+        writer.strings(&strings);
+        writer.strings(&[]);
+        writer.descriptor(-1);
+        let mut reader = Reader(&writer.0);
+        assert_eq!(reader.word(), Some(u64::MAX));
+        assert_eq!(reader.strings(), Some(strings));
+        assert_eq!(reader.strings(), Some(Vec::new()));
+        assert!(reader.descriptor().is_none());
+        assert_eq!(reader.word(), None);
+        assert!(Reader(&[2, 0, 0, 0, 0, 0, 0, 0, b'x', 0]).strings().is_none());
+    }
+
+    #[test]
+    fn other_arguments_are_no_handover() {
+        let args = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        assert!(Handover::receive(&args(&["kvm-se", "1023"])).is_none());
+        assert!(Handover::receive(&args(&["kvm-se (next program)", "x"])).is_some_and(|inner| inner.is_none()));
+    }
+}

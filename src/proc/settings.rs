@@ -1,0 +1,33 @@
+//! What the user asked for, which all programs of a run obey.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use nix::unistd::Pid;
+
+/// Settings of a run. They pass to the programs that the first one executes.
+#[derive(Debug)]
+pub struct Settings {
+    /// The process that the user started.
+    pub first: Pid,
+    /// The runner's executable, by which it executes itself again; absent where there was no /proc.
+    pub executable: Option<OwnedFd>,
+    /// Where the tracer writes.
+    pub trace: Option<Arc<File>>,
+    /// Count what the run costs.
+    pub stats: bool,
+    /// Report what was missing.
+    pub missing: bool,
+    /// Randomise addresses.
+    pub aslr: bool,
+    /// How much the runner says of itself.
+    pub verbose: u8,
+}
+
+impl Settings {
+    /// Is this the process that the user started?
+    pub fn is_first_process(&self) -> bool {
+        nix::unistd::getpid() == self.first
+    }
+}

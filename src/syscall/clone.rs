@@ -1,0 +1,147 @@
+//! New processes: fork(2), vfork(2), clone(2), clone3(2) (the kernel's `kernel/fork.c`).
+
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use super::arg::Hex;
+use crate::abi::{Errno, PAGE_SIZE, UserAddr};
+use crate::proc::Task;
+use crate::proc::fork::{self, NewProcess};
+use crate::signal;
+
+const VM: u64 = libc::CLONE_VM as u64;
+const VFORK: u64 = libc::CLONE_VFORK as u64;
+const THREAD: u64 = libc::CLONE_THREAD as u64;
+const SIGHAND: u64 = libc::CLONE_SIGHAND as u64;
+const FILES: u64 = libc::CLONE_FILES as u64;
+const PIDFD: u64 = libc::CLONE_PIDFD as u64;
+const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
+const DETACHED: u64 = libc::CLONE_DETACHED as u64;
+const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+const INTO_CGROUP: u64 = 0x2_0000_0000;
+/// `CSIGNAL`: the bits of clone(2)'s flags that are the exit signal.
+const SIGNAL_BITS: u64 = 0xff;
+
+pub(super) fn sys_fork(task: &mut Task) -> Result<u64, Errno> {
+    fork::fork(task, &NewProcess { exit_signal: libc::SIGCHLD, ..NewProcess::default() })
+}
+
+pub(super) fn sys_vfork(task: &mut Task) -> Result<u64, Errno> {
+    fork::vfork(task, &NewProcess { flags: VM | VFORK, exit_signal: libc::SIGCHLD, ..NewProcess::default() })
+}
+
+pub(super) fn sys_clone(
+    task: &mut Task,
+    flags: Hex,
+    stack: UserAddr,
+    parent_tid: UserAddr,
+    child_tid: UserAddr,
+    tls: u64,
+) -> Result<u64, Errno> {
+    let exit_signal = i32::from(flags.0.to_le_bytes()[0]);
+    let flags = flags.0 & u64::from(u32::MAX) & !SIGNAL_BITS;
+    // Both would go to the same place.
+    if flags & PIDFD != 0 && flags & (PARENT_SETTID | DETACHED) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let new =
+        NewProcess { flags, exit_signal, stack, pidfd: parent_tid, parent_tid, child_tid, tls, ..Default::default() };
+    start(task, &new)
+}
+
+/// The kernel's `struct clone_args`.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+/// Bytes of its first version (`CLONE_ARGS_SIZE_VER0`).
+const FIRST_LEN: u64 = 64;
+/// Most ids that can be asked for (`MAX_PID_NS_LEVEL`).
+const MOST_TIDS: u64 = 32;
+
+pub(super) fn sys_clone3(task: &mut Task, args: UserAddr, len: u64) -> Result<u64, Errno> {
+    if len > PAGE_SIZE {
+        return Err(Errno::E2BIG);
+    }
+    if len < FIRST_LEN {
+        return Err(Errno::EINVAL);
+    }
+    let args = read_args(task, args, len)?;
+    const MAX_SIGNAL: u64 = signal::mask::MAX_SIGNAL as u64;
+    if args.set_tid_size > MOST_TIDS
+        || (args.set_tid == 0) != (args.set_tid_size == 0)
+        || args.exit_signal > MAX_SIGNAL
+        || args.flags & (DETACHED | SIGNAL_BITS) != 0
+        || args.flags > (CLEAR_SIGHAND | INTO_CGROUP | u64::from(u32::MAX))
+        || args.flags & (SIGHAND | CLEAR_SIGHAND) == SIGHAND | CLEAR_SIGHAND
+        || args.flags & (THREAD | u64::from(libc::CLONE_PARENT.unsigned_abs())) != 0 && args.exit_signal != 0
+        || (args.stack == 0) != (args.stack_size == 0)
+    {
+        return Err(Errno::EINVAL);
+    }
+    let new = NewProcess {
+        flags: args.flags,
+        exit_signal: i32::try_from(args.exit_signal).map_err(|_| Errno::EINVAL)?,
+        stack: UserAddr::new(args.stack.wrapping_add(args.stack_size)),
+        pidfd: UserAddr::new(args.pidfd),
+        parent_tid: UserAddr::new(args.parent_tid),
+        child_tid: UserAddr::new(args.child_tid),
+        tls: args.tls,
+        set_tid: (UserAddr::new(args.set_tid), args.set_tid_size),
+        cgroup: args.cgroup,
+    };
+    start(task, &new)
+}
+
+/// A structure of this or another version; what is unknown of it must be zero (`copy_struct_from_user`).
+fn read_args(task: &Task, from: UserAddr, len: u64) -> Result<CloneArgs, Errno> {
+    let mut args = CloneArgs::default();
+    let known = usize::try_from(len).map_err(|_| Errno::E2BIG)?.min(size_of::<CloneArgs>());
+    let rest = len - known as u64;
+    let mut tail = vec![0; usize::try_from(rest).map_err(|_| Errno::E2BIG)?];
+    task.process.mm.copy_in(from.wrapping_add(known as u64), &mut tail)?;
+    if tail.iter().any(|&byte| byte != 0) {
+        return Err(Errno::E2BIG);
+    }
+    task.process.mm.copy_in(from, &mut args.as_mut_bytes()[..known])?;
+    Ok(args)
+}
+
+/// Sorts out what is asked for; the order of checks is `copy_process`'s.
+fn start(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    const NAMESPACE_AND_FS: u64 = libc::CLONE_FS as u64;
+    const NEWNS: u64 = libc::CLONE_NEWNS as u64;
+    const NEWUSER: u64 = libc::CLONE_NEWUSER as u64;
+    const SETTLS: u64 = libc::CLONE_SETTLS as u64;
+    let has_all = |flags: u64| new.flags & flags == flags;
+    if has_all(NEWNS | NAMESPACE_AND_FS)
+        || has_all(NEWUSER | NAMESPACE_AND_FS)
+        || has_all(THREAD) && !has_all(SIGHAND)
+        || has_all(SIGHAND) && !has_all(VM)
+    {
+        return Err(Errno::EINVAL);
+    }
+    if has_all(SETTLS) && new.tls >= crate::abi::TASK_SIZE {
+        return Err(Errno::EPERM);
+    }
+    match (has_all(VM), has_all(VFORK), new.flags & (THREAD | SIGHAND)) {
+        (true, true, 0) => fork::vfork(task, new),
+        // The child shares descriptors, the runner's among them, which it would replace.
+        (false, _, 0) if new.flags & FILES == 0 => fork::fork(task, new),
+        _ => {
+            task.missing(format_args!("clone with flags {:#x}", new.flags));
+            Err(Errno::ENOSYS)
+        }
+    }
+}
