@@ -32,10 +32,10 @@ int main(void) {
     CHECK_ERR(send(sockets[1], "x", 1, 0), EPIPE);
     CHECK_EQ(count, 2);
 
-    struct rlimit limit = {100, RLIM_INFINITY};
+    struct rlimit limit = {1 << 20, RLIM_INFINITY};
     CHECK_OK(setrlimit(RLIMIT_FSIZE, &limit));
     int file = CHECK_OK(open("file", O_RDWR | O_CREAT, 0600));
-    CHECK_ERR(pwrite(file, "x", 1, 100), EFBIG);
+    CHECK_ERR(pwrite(file, "x", 1, 1 << 20), EFBIG);
     CHECK_EQ(last, SIGXFSZ);
 
     CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));

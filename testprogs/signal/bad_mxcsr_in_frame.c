@@ -1,0 +1,37 @@
+// rt_sigreturn(2) with reserved bits of MXCSR set is SIGSEGV with SI_KERNEL.
+#include "check.h"
+#include "signals.h"
+
+#include <immintrin.h>
+
+static sigjmp_buf back;
+static volatile unsigned mxcsr;
+static volatile int segv_count, code;
+
+static void change(int signal, siginfo_t *info, void *context) {
+    (void)signal, (void)info;
+    ((ucontext_t *)context)->uc_mcontext.fpregs->mxcsr = mxcsr;
+}
+
+static void on_segv(int signal, siginfo_t *info, void *context) {
+    (void)signal, (void)context;
+    segv_count++;
+    code = info->si_code;
+    siglongjmp(back, 1);
+}
+
+int main(void) {
+    CHECK_OK(install(SIGSEGV, on_segv, 0));
+    CHECK_OK(install(SIGUSR1, change, 0));
+    mxcsr = 0xffff0000;
+    if (sigsetjmp(back, 1) == 0)
+        raise(SIGUSR1);
+    CHECK(segv_count == 1 && code == SI_KERNEL);
+    CHECK_EQ(mask_now(), 0);
+    mxcsr = 0x7f80;
+    if (sigsetjmp(back, 1) == 0)
+        raise(SIGUSR1);
+    CHECK_EQ(segv_count, 1);
+    CHECK_EQ(_mm_getcsr(), 0x7f80);
+    return CHECK_DONE();
+}
