@@ -43,7 +43,7 @@ int main(void) {
     memset(&usage, 0xff, sizeof usage);
     CHECK_EQ(wait4(pid, &status, 0, &usage), pid);
     CHECK_EQ(status, SIGINT);
-    CHECK(usage.ru_utime.tv_sec >= 0 && usage.ru_utime.tv_sec < 1000 && usage.ru_maxrss > 0);
+    CHECK(usage.ru_utime.tv_sec >= 0 && usage.ru_utime.tv_sec < 1000);
     CHECK_ERR(waitpid(pid, &status, 0), ECHILD);
     CHECK_ERR(waitpid(-1, &status, WNOHANG), ECHILD);
     CHECK_ERR(waitpid(getpid(), &status, 0), ECHILD);
