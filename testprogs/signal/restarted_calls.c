@@ -71,7 +71,7 @@ int main(void) {
             install(SIGALRM, handler, restart ? SA_RESTART : 0);
             count = 0;
             futex_word = 0;
-            alarm_every(20, 20);
+            alarm_every(100, 20);
             errno = 0;
             long result = calls[i].call();
             int error = errno;
@@ -89,7 +89,7 @@ int main(void) {
     CHECK_OK(listen(listener, 1));
     install(SIGALRM, handler, 0);
     count = 0;
-    alarm_every(10, 0);
+    alarm_every(100, 0);
     CHECK_ERR(accept(listener, NULL, NULL), EINTR);
     CHECK_EQ(count, 1);
 
@@ -100,12 +100,12 @@ int main(void) {
     long size = CHECK_OK(fcntl(full[1], F_GETPIPE_SZ));
     count = 0;
     install(SIGALRM, handler, SA_RESTART);
-    alarm_every(10, 0);
+    alarm_every(100, 0);
     CHECK_EQ(write(full[1], block, sizeof block), size);
     CHECK_EQ(count, 1);
     install(SIGALRM, handler, 0);
     count = 0;
-    alarm_every(10, 0);
+    alarm_every(100, 0);
     CHECK_ERR(write(full[1], block, 1), EINTR);
     return CHECK_DONE();
 }

@@ -45,6 +45,8 @@ int main(void) {
     int ends[2], terminal = -1, how = 0;
     CHECK_OK(pipe(ends));
     pid_t child = CHECK_OK(forkpty(&terminal, NULL, NULL, NULL));
+    if (child < 0)
+        return 1;
     if (child == 0)
         _exit(child_of_terminal(ends[1]));
     CHECK_EQ(reported(ends[0]), 'r');

@@ -22,7 +22,7 @@ int main(void) {
         sigaddset(&set, signals[i]);
     }
     CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
-    alarm_every(10, 0);
+    alarm_every(100, 0);
     CHECK_EQ(sigtimedwait(&set, &info, &soon), SIGALRM);
     CHECK_EQ(info.si_code, SI_KERNEL);
     kill(getpid(), SIGUSR1);
@@ -44,10 +44,10 @@ int main(void) {
     // Another one interrupts the wait.
     CHECK_OK(sigdelset(&set, SIGALRM));
     CHECK_OK(sigprocmask(SIG_SETMASK, &set, NULL));
-    alarm_every(10, 0);
+    alarm_every(100, 0);
     CHECK_ERR(read(fd, &record, sizeof record), EINTR);
     CHECK_EQ(count, 1);
-    alarm_every(10, 0);
+    alarm_every(100, 0);
     CHECK_ERR(sigtimedwait(&some, NULL, &soon), EINTR);
     CHECK_EQ(count, 2);
     raise(SIGUSR1);
