@@ -64,13 +64,13 @@ static void prepare_and_exec(char *self) {
     setrlimit(RLIMIT_DATA, &(struct rlimit){1L << 33, 1L << 34});
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){1 << 30, 1 << 30});
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {1000, 0}}, NULL);
-    umask(0123);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     prctl(PR_SET_NAME, "prior");
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     mkdir("elsewhere", 0700);
     if (chdir("elsewhere") < 0)
         _exit(4);
+    umask(0123);
     static char alternate[65536];
     sigaltstack(&(stack_t){.ss_sp = alternate, .ss_size = sizeof alternate}, NULL);
     setpriority(PRIO_PROCESS, 0, 3);
