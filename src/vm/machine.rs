@@ -49,7 +49,8 @@ impl VmHandle {
     pub(super) fn set_memory_region(&self, region: kvm_userspace_memory_region) -> Result<(), VmError> {
         // SAFETY: the range is part of the arena or of system memory, which stay mapped while the VM lives. No Rust
         // reference points into the arena, and system memory is reached through atomics only.
-        unsafe { self.fd().set_user_memory_region(region) }.map_err(VmError::ioctl("KVM_SET_USER_MEMORY_REGION"))
+        undisturbed(|| unsafe { self.fd().set_user_memory_region(region) })
+            .map_err(VmError::ioctl("KVM_SET_USER_MEMORY_REGION"))
     }
 
     fn fd(&self) -> RwLockReadGuard<'_, VmFd> {
@@ -260,7 +261,7 @@ impl Machine {
     fn create_vcpu_with(&self, page: u64) -> Result<Vcpu, VmError> {
         let id = self.next_vcpu.fetch_add(1, Ordering::Relaxed);
         let vm = self.vm.fd();
-        let fd = vm.create_vcpu(id).map_err(VmError::ioctl("KVM_CREATE_VCPU"))?;
+        let fd = undisturbed(|| vm.create_vcpu(id)).map_err(VmError::ioctl("KVM_CREATE_VCPU"))?;
         let raised = raise(&fd)?;
         // SAFETY: the descriptor is a duplicate of the vCPU's, owned by nobody else; the first one is closed here.
         let fd =
@@ -347,7 +348,7 @@ fn check_kvm(fd: OwnedFd) -> Result<Kvm, VmError> {
 }
 
 fn create_vm(kvm: &Kvm) -> Result<VmFd, VmError> {
-    let vm = kvm.create_vm().map_err(VmError::ioctl("KVM_CREATE_VM"))?;
+    let vm = undisturbed(|| kvm.create_vm()).map_err(VmError::ioctl("KVM_CREATE_VM"))?;
     let fd = raise(&vm)?;
     // SAFETY: the descriptor is a duplicate of the VM's, owned by nobody else; the first one is closed here.
     let vm = unsafe { kvm.create_vmfd_from_rawfd(fd.into_raw_fd()) }.map_err(VmError::ioctl("KVM_CREATE_VM"))?;
@@ -360,6 +361,16 @@ fn create_vm(kvm: &Kvm) -> Result<VmFd, VmError> {
 /// KVM returns the lowest free descriptors, of which the guest may have none left.
 fn with_room<T>(act: impl FnOnce() -> Result<T, VmError>) -> Result<T, VmError> {
     with_soft_limit_up(act).map_err(|source| VmError::Ioctl { call: "setrlimit", source })?
+}
+
+/// Does it again when a signal that only stopped and continued this process, or was caught for the guest, ended it.
+fn undisturbed<T>(mut ioctl: impl FnMut() -> Result<T, kvm_ioctls::Error>) -> Result<T, kvm_ioctls::Error> {
+    loop {
+        match ioctl() {
+            Err(error) if error.errno() == libc::EINTR => {}
+            result => return result,
+        }
+    }
 }
 
 /// A duplicate above the guest's descriptors.
