@@ -33,5 +33,11 @@ int main(void) {
     CHECK_ERR(mprotect(r, 64 * mebibyte, PROT_READ | PROT_WRITE), ENOMEM);
     CHECK_STR(rights(r, 1), "r");
     CHECK_OK(mprotect(r, mebibyte, PROT_READ | PROT_WRITE));
+    CHECK_OK(munmap(r, 64 * mebibyte));
+    end = CHECK_OK((char *)syscall(SYS_brk, 0));
+    CHECK_EQ(syscall(SYS_brk, end + 40 * mebibyte), end);
+    CHECK_OK(set_limit(RLIMIT_DATA, RLIM_INFINITY));
+    CHECK_EQ(syscall(SYS_brk, end + 40 * mebibyte), end + 40 * mebibyte);
+    CHECK_EQ(end[40 * mebibyte - 1], 0);
     return CHECK_DONE();
 }
