@@ -120,14 +120,12 @@ impl AddressSpace {
 
     /// Fills the entries of `block`, which lies within one 2 MiB block and one VMA.
     fn fill(&self, block: PageRange, vma: &Vma) -> Result<(), VmError> {
-        let tables = self.machine.tables();
         let gpa = self.machine.back(self.arena.hva(block.start()))?;
         let rights = rights(vma.prot);
-        let full = |_| VmError::Full("page tables");
-        if self.wants_huge(block, vma) && tables.map_huge(block.start(), gpa, rights).map_err(full)? {
+        if self.wants_huge(block, vma) && self.machine.map_huge(block.start(), gpa, rights)? {
             return Ok(());
         }
-        tables.map_pages(block.start(), block.end(), gpa, rights).map_err(full)
+        self.machine.map_pages(block.start(), block.end(), gpa, rights)
     }
 
     /// Under a shadow MMU, leaf entries for 2 MiB that the host changes later have caused use-after-free in host
@@ -142,9 +140,8 @@ impl AddressSpace {
         let (range, gpa) = inner.foreign_at(addr).ok_or(FaultError::Bus)?;
         let page = UserAddr::new(addr).page_floor().raw();
         self.machine
-            .tables()
             .map_pages(page, page + PAGE_SIZE, gpa + (page - range.start()), rights(vma.prot))
-            .map_err(|_| FaultError::Vm(VmError::Full("page tables")))
+            .map_err(FaultError::Vm)
     }
 
     fn fill_precisely(&self, addr: u64, vma: &Vma) -> Result<(), FaultError> {

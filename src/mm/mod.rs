@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use arena::Arena;
 pub use brk::Brk;
 pub use fault::{Access, FaultError};
-pub use fork::ForkPlan;
+pub use fork::{ForkPlan, MmGuard};
 pub use map::{MapRequest, Where};
 
 use crate::abi::mman::Prot;
