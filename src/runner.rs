@@ -178,7 +178,7 @@ fn on_bus_error(task: &mut Task) -> Option<Fault> {
     if task.bus_errors > MOST_IN_A_ROW {
         return Some(Fault::bus(0, PageFaultCode::USER));
     }
-    task.process.mm.bus_error();
+    task.revocations_seen = task.process.mm.bus_error(task.revocations_seen);
     None
 }
 

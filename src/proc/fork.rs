@@ -2,18 +2,21 @@
 
 use std::convert::Infallible;
 use std::io::Write;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use nix::unistd::Pid;
 
 use super::exit::leave_memory;
 use super::limits::HardLimitsGuard;
 use super::missing::MissingGuard;
 use super::threads::ThreadsGuard;
-use super::{End, ExitStatus, Process, RobustList, Task};
+use super::{End, ExitStatus, Process, RobustList, Task, ThreadSignals};
 use crate::Error;
 use crate::abi::{Errno, UserAddr};
 use crate::mm::{AddressSpace, ForkPlan, MmGuard};
 use crate::signal::action::ActionsGuard;
 use crate::sys::clone::{self, CloneArgs, Forked};
-use crate::sys::signal as host_signal;
+use crate::sys::{signal as host_signal, thread};
 use crate::vm::{PoolGuard, VcpuState, VmError};
 
 /// What a new process is to be like.
@@ -42,6 +45,7 @@ pub struct NewProcess {
 const SETTLS: u64 = libc::CLONE_SETTLS as u64;
 const CHILD_SETTID: u64 = libc::CLONE_CHILD_SETTID as u64;
 const CHILD_CLEARTID: u64 = libc::CLONE_CHILD_CLEARTID as u64;
+const VFORK: u64 = libc::CLONE_VFORK as u64;
 const SIGHAND: u64 = libc::CLONE_SIGHAND as u64;
 const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
 
@@ -171,11 +175,7 @@ pub(super) fn write_tid(task: &Task, to: UserAddr, tid: i32) {
 /// The child drives a vCPU of its own in the same virtual machine.
 pub fn vfork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     let mm = task.process.mm.clone();
-    let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
-    let vcpu = mm.machine().take_vcpu(&state).map_err(|_| Errno::EAGAIN)?;
-    let mut child = Task::asleep(vcpu, task.process.sharing_memory(new.has(SIGHAND)).into(), task.signals.of_child());
-    adjust_child(&mut child, new)?;
-    child.vcpu.regs_mut().rax = 0;
+    let mut child = child_sharing_memory(task, new, task.signals.of_child())?;
     let shared = SharedState::of(&mm);
     if let Err(errno) = task.signals.hold_off() {
         mm.machine().return_vcpu(child.vcpu);
@@ -188,6 +188,47 @@ pub fn vfork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     let Task { vcpu, .. } = child;
     mm.machine().return_vcpu(vcpu);
     result.map(|pid| u64::from(pid.as_raw().unsigned_abs()))
+}
+
+/// Makes a process that shares the memory while the caller goes on. Returns its pid.
+///
+/// A thread of the runner's sleeps while it lives: the child works on that one's stack and thread-local variables.
+pub fn share_memory(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    let mm = task.process.mm.clone();
+    let child = child_sharing_memory(task, new, task.signals.of_thread())?;
+    if let Err(errno) = task.signals.hold_off() {
+        mm.machine().return_vcpu(child.vcpu);
+        return Err(errno);
+    }
+    let args = NewProcess { flags: new.flags | VFORK, ..*new }.host_args(&mm);
+    let (started, has_started) = sync_channel(1);
+    let spawned = thread::spawn(move || sleep_for_child(child, &args, &started));
+    task.signals.let_in();
+    spawned.map_err(|_| Errno::EAGAIN)?;
+    has_started.recv().map_err(|_| Errno::EAGAIN)?.map(|pid| u64::from(pid.as_raw().unsigned_abs()))
+}
+
+fn sleep_for_child(mut child: Task, args: &CloneArgs, started: &SyncSender<Result<Pid, Errno>>) {
+    let result = clone::vfork(args, &mut || {
+        let _ = started.send(Ok(nix::unistd::getpid()));
+        child.signals.begin();
+        run_child(&mut child)
+    });
+    if let Err(errno) = result {
+        let _ = started.send(Err(errno));
+    }
+    let Task { vcpu, process, .. } = child;
+    process.mm.machine().return_vcpu(vcpu);
+}
+
+/// A task with a vCPU of its own in the same machine.
+fn child_sharing_memory(task: &mut Task, new: &NewProcess, signals: ThreadSignals) -> Result<Task, Errno> {
+    let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
+    let vcpu = task.process.mm.machine().take_vcpu(&state).map_err(|_| Errno::EAGAIN)?;
+    let mut child = Task::asleep(vcpu, task.process.sharing_memory(new.has(SIGHAND)).into(), signals);
+    adjust_child(&mut child, new)?;
+    child.vcpu.regs_mut().rax = 0;
+    Ok(child)
 }
 
 fn run_child(task: &mut Task) -> Infallible {

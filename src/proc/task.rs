@@ -22,6 +22,8 @@ pub struct Task {
     pub clear_child_tid: UserAddr,
     /// Bus errors since the last system call: host pages that were missing and did not come.
     pub bus_errors: u32,
+    /// How often rights had been taken away when the last one came.
+    pub revocations_seen: u64,
     /// Locks to be handed on when the thread ends.
     pub robust_list: RobustList,
     /// Its signals.
@@ -50,6 +52,7 @@ impl Task {
             process,
             clear_child_tid: UserAddr::NULL,
             bus_errors: 0,
+            revocations_seen: 0,
             robust_list: RobustList::default(),
             signals,
             extended_layout,

@@ -141,6 +141,7 @@ fn start(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     }
     match (has_all(VM), has_all(VFORK), new.flags & SIGHAND) {
         (true, true, _) => fork::vfork(task, new),
+        (true, false, _) => fork::share_memory(task, new),
         // The child shares descriptors, the runner's among them, which it would replace.
         (false, _, 0) if new.flags & FILES == 0 => fork::fork(task, new),
         _ => {

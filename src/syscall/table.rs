@@ -223,7 +223,7 @@ table! {
     53 socketpair passthrough socket::sys_socketpair "";
     54 setsockopt partial socket::sys_setsockopt "options that map memory, packet filters of iptables";
     55 getsockopt partial socket::sys_getsockopt "options that map memory, packet filters of iptables";
-    56 clone partial clone::sys_clone "CLONE_VM of a process only with CLONE_VFORK, CLONE_FILES only with CLONE_VM";
+    56 clone partial clone::sys_clone "CLONE_FILES only with CLONE_VM";
     57 fork passthrough clone::sys_fork "";
     58 vfork passthrough clone::sys_vfork "";
     59 execve partial exec::sys_execve "neither the privileges of set-user-id programs nor binfmt_misc nor files that may be executed and not read";

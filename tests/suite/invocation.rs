@@ -244,7 +244,7 @@ fn drain(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
 
 /// What was read. A descendant that lives on and holds the pipe costs the output, not the test run.
 fn collect(drained: Option<Receiver<Vec<u8>>>) -> Vec<u8> {
-    let content = drained.map(|receiver| receiver.recv_timeout(Duration::from_secs(5)));
+    let content = drained.map(|receiver| receiver.recv_timeout(Duration::from_secs(30)));
     content.and_then(Result::ok).unwrap_or_else(|| b"(a descendant keeps the pipe open)\n".to_vec())
 }
 
