@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -132,6 +132,13 @@ impl Invocation {
         }
         fs::write(&path, content)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        Ok(self)
+    }
+
+    /// Run by the user and the group of this number, who own its folder. As a rule only root can do that.
+    pub(crate) fn by_user(mut self, id: u32) -> io::Result<Self> {
+        chown(self.dir.path(), Some(id), Some(id))?;
+        self.command.uid(id).gid(id);
         Ok(self)
     }
 
