@@ -13,6 +13,7 @@ use crate::loader::stack::StackImage;
 use crate::mm::{Access, AddressSpace, Arena, FaultError};
 use crate::proc::exit::finish;
 use crate::proc::handover::Kept;
+use crate::proc::view::Views;
 use crate::proc::{End, ExitStatus, Inherited, Process, RunLoop, Settings, Task, Threads};
 use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
@@ -58,6 +59,7 @@ impl Runner {
         let arena = Arena::new()?;
         let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm)?;
         let mm = Arc::new(AddressSpace::new(arena, Arc::new(machine), inherited.memory_limits));
+        let views = Arc::new(Views::new());
         let not_executable = |source| Error::NotExecutable { program: config.name.clone(), source };
         let mut program = config.program;
         let file = script::follow(config.file, &mut program, exec::open_interp).map_err(not_executable)?;
@@ -72,6 +74,7 @@ impl Runner {
             actions: Arc::new(inherited.actions),
             limits: inherited.limits,
             executable: Arc::new(raised(file)?),
+            views,
             settings: Arc::new(config.settings),
             run_loop: run_loop(observer, report),
             threads: Threads::default(),

@@ -350,6 +350,8 @@ pub struct VmaMap {
     vmas: BTreeMap<u64, Piece>,
     /// Each sum equals the sum of the lengths of the VMAs in `vmas` that it counts.
     usage: Usage,
+    /// The highest that `usage.total` ever was.
+    peak: u64,
     /// Grows with each change, so that an older view of the map can be told from a fresh one.
     generation: u64,
     /// `vm.max_map_count`. `vmas` may be one longer, as Linux's mmap(2) checks before it adds.
@@ -366,7 +368,7 @@ impl VmaMap {
     /// An empty map for up to `max_vmas` VMAs.
     pub const fn new(max_vmas: usize) -> Self {
         let usage = Usage { total: 0, locked: 0, data: 0, stack: 0, code: 0 };
-        Self { vmas: BTreeMap::new(), usage, generation: 0, max_vmas }
+        Self { vmas: BTreeMap::new(), usage, peak: 0, generation: 0, max_vmas }
     }
 
     /// Number of VMAs.
@@ -377,6 +379,11 @@ impl VmaMap {
     /// Sums over all VMAs.
     pub const fn usage(&self) -> Usage {
         self.usage
+    }
+
+    /// The most bytes that were ever mapped at a time: `VmPeak`.
+    pub const fn peak(&self) -> u64 {
+        self.peak
     }
 
     /// A number that differs after each change.
@@ -671,6 +678,7 @@ impl VmaMap {
             self.usage.add(range, &vma);
             self.vmas.insert(range.start(), (range, vma));
         }
+        self.peak = self.peak.max(self.usage.total);
         self.generation += 1;
         self.debug_validate();
     }

@@ -44,6 +44,7 @@ mod sync;
 mod system;
 pub mod table;
 mod time;
+mod view;
 mod xattr;
 
 use crate::abi::{Errno, UserAddr};
