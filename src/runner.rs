@@ -19,7 +19,7 @@ use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
 use crate::sys::capture;
 use crate::sys::exec::Strings;
-use crate::syscall::{self, Observer};
+use crate::syscall::{self, Observer, Vsyscall};
 use crate::vm::{Machine, Trap, kick};
 use crate::x86::{PageFaultCode, UserRegs, Vector};
 
@@ -198,12 +198,23 @@ fn deliver(task: &mut Task, fault: &Fault, observer: Option<&Observer>) -> Resul
 }
 
 /// Resolves a page fault, or says what it is.
-fn page_fault(task: &Task, addr: u64, code: PageFaultCode) -> Result<Option<Fault>, Error> {
+fn page_fault(task: &mut Task, addr: u64, code: PageFaultCode) -> Result<Option<Fault>, Error> {
     if addr >= TASK_SIZE {
-        // Which addresses of the kernel exist is nobody's business (`set_signal_archinfo`).
-        return Ok(Some(Fault::maperr(addr, code | PageFaultCode::PRESENT)));
+        return Ok(kernel_fault(task, addr, code));
     }
     unresolved(task.process.mm.fault(addr, Access::from(code)), addr, code)
+}
+
+/// The fault that an access to the kernel's addresses is, unless it is a call into the legacy page.
+fn kernel_fault(task: &mut Task, addr: u64, code: PageFaultCode) -> Option<Fault> {
+    // Which addresses of the kernel exist is nobody's business (`set_signal_archinfo`).
+    let fault = |addr| Fault::maperr(addr, code | PageFaultCode::PRESENT);
+    match syscall::vsyscall(task, addr, code) {
+        Vsyscall::Returned => None,
+        Vsyscall::None => Some(fault(addr)),
+        Vsyscall::BadAddress(pointer) => Some(fault(pointer)),
+        Vsyscall::Refused => Some(Fault { code: exception::code::SI_KERNEL, ..fault(0) }),
+    }
 }
 
 /// The fault that the access at `addr` is, unless it was resolved.

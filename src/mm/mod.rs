@@ -21,6 +21,7 @@ mod protect;
 mod remap;
 mod report;
 mod residency;
+mod segment;
 mod unmap;
 mod user;
 pub mod vma;

@@ -90,6 +90,15 @@ pub enum Backing {
         /// Bytes from the start of the object.
         offset: u64,
     },
+    /// A System V segment, which mappings of the same attachment show in parts.
+    Segment {
+        /// Which attachment.
+        attachment: ObjectId,
+        /// Bytes from the start of the segment.
+        offset: u64,
+        /// Bytes of the whole segment.
+        len: u64,
+    },
     /// A file, private or shared.
     File {
         /// Which file.
@@ -106,7 +115,9 @@ impl Backing {
         match &mut backing {
             Self::Anonymous => {}
             // mmap(2) refuses what would pass 2^64 (EOVERFLOW), so this never wraps for a range that the guest got.
-            Self::SharedAnonymous { offset, .. } | Self::File { offset, .. } => *offset = offset.wrapping_add(skipped),
+            Self::SharedAnonymous { offset, .. } | Self::Segment { offset, .. } | Self::File { offset, .. } => {
+                *offset = offset.wrapping_add(skipped);
+            }
         }
         backing
     }
@@ -117,6 +128,9 @@ impl Backing {
             (Self::Anonymous, Self::Anonymous) => true,
             (Self::SharedAnonymous { object, offset }, Self::SharedAnonymous { object: next_object, offset: next }) => {
                 object == next_object && offset.wrapping_add(len) == *next
+            }
+            (Self::Segment { attachment, offset, .. }, Self::Segment { attachment: other, offset: next, .. }) => {
+                attachment == other && offset.wrapping_add(len) == *next
             }
             (Self::File { file, offset }, Self::File { file: next_file, offset: next }) => {
                 offset.wrapping_add(len) == *next && file == next_file
