@@ -180,8 +180,8 @@ table! {
     10 mprotect emulated memory::sys_mprotect "";
     11 munmap emulated memory::sys_munmap "";
     12 brk emulated memory::sys_brk "";
-    13 rt_sigaction partial signal::sys_rt_sigaction "signal 50 can have no handler";
-    14 rt_sigprocmask partial signal::sys_rt_sigprocmask "signal 50 of other processes is lost";
+    13 rt_sigaction emulated signal::sys_rt_sigaction "";
+    14 rt_sigprocmask emulated signal::sys_rt_sigprocmask "";
     15 rt_sigreturn partial signal::sys_rt_sigreturn "no return to 32-bit code";
     16 ioctl partial ioctl::sys_ioctl "requests with nested or unknown arguments are refused";
     17 pread64 passthrough rw::sys_pread64 "";
@@ -229,7 +229,7 @@ table! {
     59 execve partial exec::sys_execve "neither the privileges of set-user-id programs nor binfmt_misc nor files that may be executed and not read";
     60 exit emulated process::sys_exit "";
     61 wait4 passthrough process::sys_wait4 "";
-    62 kill partial signal::sys_kill "signal 50 to a process group is refused";
+    62 kill passthrough signal::sys_kill "";
     63 uname passthrough system::sys_uname "";
     64 semget passthrough ipc::sys_semget "";
     65 semop passthrough ipc::sys_semop "";
@@ -239,7 +239,7 @@ table! {
     69 msgsnd passthrough ipc::sys_msgsnd "";
     70 msgrcv passthrough ipc::sys_msgrcv "";
     71 msgctl passthrough ipc::sys_msgctl "";
-    72 fcntl partial descriptor::sys_fcntl "signal 50 is reserved";
+    72 fcntl passthrough descriptor::sys_fcntl "";
     73 flock passthrough open::sys_flock "";
     74 fsync passthrough sync::sys_fsync "";
     75 fdatasync passthrough sync::sys_fdatasync "";
@@ -295,9 +295,9 @@ table! {
     125 capget passthrough ids::sys_capget "";
     126 capset passthrough ids::sys_capset "";
     127 rt_sigpending passthrough signal::sys_rt_sigpending "";
-    128 rt_sigtimedwait partial signal::sys_rt_sigtimedwait "as rt_sigprocmask";
+    128 rt_sigtimedwait passthrough signal::sys_rt_sigtimedwait "";
     129 rt_sigqueueinfo passthrough signal::sys_rt_sigqueueinfo "";
-    130 rt_sigsuspend partial signal::sys_rt_sigsuspend "as rt_sigprocmask";
+    130 rt_sigsuspend passthrough signal::sys_rt_sigsuspend "";
     131 sigaltstack emulated signal::sys_sigaltstack "";
     132 utime passthrough attr::sys_utime "";
     133 mknod passthrough namei::sys_mknod "";
@@ -389,7 +389,7 @@ table! {
     219 restart_syscall emulated signal::sys_restart_syscall "";
     220 semtimedop passthrough ipc::sys_semtimedop "";
     221 fadvise64 passthrough sync::sys_fadvise64 "";
-    222 timer_create partial time::sys_timer_create "signal 50 is refused";
+    222 timer_create passthrough time::sys_timer_create "";
     223 timer_settime passthrough time::sys_timer_settime "";
     224 timer_gettime passthrough time::sys_timer_gettime "";
     225 timer_getoverrun passthrough time::sys_timer_getoverrun "";
@@ -411,7 +411,7 @@ table! {
     241 mq_unlink passthrough mq::sys_mq_unlink "";
     242 mq_timedsend passthrough mq::sys_mq_timedsend "";
     243 mq_timedreceive passthrough mq::sys_mq_timedreceive "";
-    244 mq_notify partial mq::sys_mq_notify "signal 50 is reserved";
+    244 mq_notify passthrough mq::sys_mq_notify "";
     245 mq_getsetattr passthrough mq::sys_mq_getsetattr "";
     246 kexec_load unsupported EPERM "refused as to an unprivileged process";
     247 waitid passthrough process::sys_waitid "";
@@ -449,14 +449,14 @@ table! {
     279 move_pages unsupported ENOSYS "as a kernel without CONFIG_NUMA";
     280 utimensat passthrough attr::sys_utimensat "";
     281 epoll_pwait passthrough event::sys_epoll_pwait "";
-    282 signalfd partial event::sys_signalfd "signals of faults and signal 50 are never reported";
+    282 signalfd partial event::sys_signalfd "signals of faults are never reported";
     283 timerfd_create passthrough event::sys_timerfd_create "";
     284 eventfd passthrough event::sys_eventfd "";
     285 fallocate passthrough open::sys_fallocate "";
     286 timerfd_settime passthrough event::sys_timerfd_settime "";
     287 timerfd_gettime passthrough event::sys_timerfd_gettime "";
     288 accept4 passthrough socket::sys_accept4 "";
-    289 signalfd4 partial event::sys_signalfd4 "signals of faults and signal 50 are never reported";
+    289 signalfd4 partial event::sys_signalfd4 "signals of faults are never reported";
     290 eventfd2 passthrough event::sys_eventfd2 "";
     291 epoll_create1 passthrough event::sys_epoll_create1 "";
     292 dup3 passthrough descriptor::sys_dup3 "";
@@ -503,7 +503,7 @@ table! {
     333 io_pgetevents unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
     334 rseq unsupported ENOSYS "as a kernel without CONFIG_RSEQ; C libraries do without";
     335 uretprobe unsupported ENOSYS "for the kernel's own trampoline only";
-    424 pidfd_send_signal partial signal::sys_pidfd_send_signal "signal 50 is refused";
+    424 pidfd_send_signal passthrough signal::sys_pidfd_send_signal "";
     425 io_uring_setup unsupported ENOSYS "requests in shared memory hold guest addresses";
     426 io_uring_enter unsupported ENOSYS "requests in shared memory hold guest addresses";
     427 io_uring_register unsupported ENOSYS "requests in shared memory hold guest addresses";
