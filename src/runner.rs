@@ -74,6 +74,7 @@ impl Runner {
             limits: inherited.limits,
             executable: Arc::new(raised(file)?),
             views,
+            async_io: Arc::default(),
             settings: Arc::new(config.settings),
             run_loop: run_loop(observer, report),
             threads: Threads::default(),

@@ -7,9 +7,9 @@
 use super::arg::ArgKind;
 use super::handler::{Handler, args_of};
 use super::{
-    SysResult, attr, clone, descriptor, event, exec, futex, ids, ioctl, ipc, key, limits, memory, mq, msg, namei,
-    namespace, open, pkey, poll, prctl, process, process_vm, random, readdir, rw, sched, signal, socket, splice, stat,
-    sync, system, time, xattr,
+    SysResult, aio, attr, clone, descriptor, event, exec, futex, ids, ioctl, ipc, key, limits, memory, mq, msg, namei,
+    namespace, numa, open, pkey, poll, prctl, process, process_vm, random, readdir, rw, sched, signal, socket, splice,
+    stat, sync, system, time, xattr,
 };
 use crate::abi::Errno;
 use crate::proc::Task;
@@ -320,7 +320,7 @@ table! {
     150 munlock emulated memory::sys_munlock "";
     151 mlockall emulated memory::sys_mlockall "";
     152 munlockall emulated memory::sys_munlockall "";
-    153 vhangup unsupported EPERM "refused as to an unprivileged process";
+    153 vhangup passthrough system::sys_vhangup "";
     154 modify_ldt unsupported ENOSYS "as a kernel without CONFIG_MODIFY_LDT_SYSCALL";
     155 pivot_root passthrough namespace::sys_pivot_root "";
     156 _sysctl unsupported ENOSYS "Linux has it no more";
@@ -330,12 +330,12 @@ table! {
     160 setrlimit emulated limits::sys_setrlimit "";
     161 chroot passthrough namei::sys_chroot "";
     162 sync passthrough sync::sys_sync "";
-    163 acct unsupported EPERM "refused as to an unprivileged process";
+    163 acct passthrough system::sys_acct "";
     164 settimeofday passthrough time::sys_settimeofday "";
     165 mount partial namespace::sys_mount "options are text alone";
     166 umount2 passthrough namespace::sys_umount2 "";
-    167 swapon unsupported EPERM "refused as to an unprivileged process";
-    168 swapoff unsupported EPERM "refused as to an unprivileged process";
+    167 swapon passthrough system::sys_swapon "";
+    168 swapoff passthrough system::sys_swapoff "";
     169 reboot unsupported EPERM "refused as to an unprivileged process";
     170 sethostname passthrough system::sys_sethostname "";
     171 setdomainname passthrough system::sys_setdomainname "";
@@ -373,11 +373,11 @@ table! {
     203 sched_setaffinity passthrough sched::sys_sched_setaffinity "";
     204 sched_getaffinity passthrough sched::sys_sched_getaffinity "";
     205 set_thread_area unsupported ENOSYS "for 32-bit programs only";
-    206 io_setup unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
-    207 io_destroy unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
-    208 io_getevents unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
-    209 io_submit unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
-    210 io_cancel unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
+    206 io_setup emulated aio::sys_io_setup "";
+    207 io_destroy emulated aio::sys_io_destroy "";
+    208 io_getevents emulated aio::sys_io_getevents "";
+    209 io_submit emulated aio::sys_io_submit "";
+    210 io_cancel emulated aio::sys_io_cancel "";
     211 get_thread_area unsupported ENOSYS "for 32-bit programs only";
     212 lookup_dcookie unsupported ENOSYS "Linux has it no more";
     213 epoll_create passthrough event::sys_epoll_create "";
@@ -404,9 +404,9 @@ table! {
     234 tgkill passthrough signal::sys_tgkill "";
     235 utimes passthrough attr::sys_utimes "";
     236 vserver unsupported ENOSYS "a number that Linux never used";
-    237 mbind unsupported ENOSYS "as a kernel without CONFIG_NUMA";
-    238 set_mempolicy unsupported ENOSYS "as a kernel without CONFIG_NUMA";
-    239 get_mempolicy unsupported ENOSYS "as a kernel without CONFIG_NUMA";
+    237 mbind passthrough numa::sys_mbind "";
+    238 set_mempolicy passthrough numa::sys_set_mempolicy "";
+    239 get_mempolicy passthrough numa::sys_get_mempolicy "";
     240 mq_open passthrough mq::sys_mq_open "";
     241 mq_unlink passthrough mq::sys_mq_unlink "";
     242 mq_timedsend passthrough mq::sys_mq_timedsend "";
@@ -423,7 +423,7 @@ table! {
     253 inotify_init passthrough event::sys_inotify_init "";
     254 inotify_add_watch passthrough event::sys_inotify_add_watch "";
     255 inotify_rm_watch passthrough event::sys_inotify_rm_watch "";
-    256 migrate_pages unsupported ENOSYS "as a kernel without CONFIG_NUMA";
+    256 migrate_pages unsupported ENOSYS "as a kernel without CONFIG_MIGRATION";
     257 openat passthrough open::sys_openat "";
     258 mkdirat passthrough namei::sys_mkdirat "";
     259 mknodat passthrough namei::sys_mknodat "";
@@ -446,7 +446,7 @@ table! {
     276 tee passthrough splice::sys_tee "";
     277 sync_file_range passthrough sync::sys_sync_file_range "";
     278 vmsplice passthrough splice::sys_vmsplice "";
-    279 move_pages unsupported ENOSYS "as a kernel without CONFIG_NUMA";
+    279 move_pages unsupported ENOSYS "as a kernel without CONFIG_MIGRATION";
     280 utimensat passthrough attr::sys_utimensat "";
     281 epoll_pwait passthrough event::sys_epoll_pwait "";
     282 signalfd partial event::sys_signalfd "signals of faults are never reported";
@@ -500,7 +500,7 @@ table! {
     330 pkey_alloc emulated pkey::sys_pkey_alloc "as on a processor without protection keys";
     331 pkey_free emulated pkey::sys_pkey_free "as on a processor without protection keys";
     332 statx passthrough stat::sys_statx "";
-    333 io_pgetevents unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
+    333 io_pgetevents emulated aio::sys_io_pgetevents "";
     334 rseq unsupported ENOSYS "as a kernel without CONFIG_RSEQ; C libraries do without";
     335 uretprobe unsupported ENOSYS "for the kernel's own trampoline only";
     424 pidfd_send_signal passthrough signal::sys_pidfd_send_signal "";
@@ -529,7 +529,7 @@ table! {
     447 memfd_secret unsupported ENOSYS "as a kernel without CONFIG_SECRETMEM";
     448 process_mrelease unsupported ENOSYS "it would reap memory of the host process";
     449 futex_waitv passthrough futex::sys_futex_waitv "";
-    450 set_mempolicy_home_node unsupported ENOSYS "as a kernel without CONFIG_NUMA";
+    450 set_mempolicy_home_node unsupported ENOSYS "as a kernel before 5.17";
     451 cachestat passthrough sync::sys_cachestat "";
     452 fchmodat2 passthrough attr::sys_fchmodat2 "";
     453 map_shadow_stack unsupported ENOSYS "as a kernel without CONFIG_X86_USER_SHADOW_STACK";
