@@ -439,7 +439,7 @@ table! {
     269 faccessat passthrough open::sys_faccessat "";
     270 pselect6 passthrough poll::sys_pselect6 "";
     271 ppoll passthrough poll::sys_ppoll "";
-    272 unshare passthrough process::sys_unshare "";
+    272 unshare partial process::sys_unshare "CLONE_NEWUSER fails where KVM adds a thread to the process, as it does since Linux 6.13";
     273 set_robust_list partial futex::sys_set_robust_list "not walked after SIGKILL";
     274 get_robust_list partial futex::sys_get_robust_list "of the calling process only";
     275 splice passthrough splice::sys_splice "";
@@ -475,7 +475,7 @@ table! {
     305 clock_adjtime passthrough time::sys_clock_adjtime "";
     306 syncfs passthrough sync::sys_syncfs "";
     307 sendmmsg passthrough msg::sys_sendmmsg "";
-    308 setns passthrough process::sys_setns "";
+    308 setns partial process::sys_setns "user namespaces as with unshare";
     309 getcpu passthrough sched::sys_getcpu "";
     310 process_vm_readv partial process_vm::sys_process_vm_readv "not of other processes that kvm-se runs";
     311 process_vm_writev partial process_vm::sys_process_vm_writev "not of other processes that kvm-se runs";
