@@ -15,14 +15,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use super::call::abort_before_kernel;
 use super::signal::{FAULT_SIGNALS, is_ignored_when_sent, set_action};
 use crate::abi::Errno;
-use crate::vm::kick::{self, KICK_SIGNAL};
+use crate::vm::kick;
 
 /// The kernel's `siginfo_t`, word for word.
 pub type RawSigInfo = [u64; 16];
 
 /// What the host may block at most: everything but what the runner needs for itself.
 pub const ALL_BLOCKED: u64 = {
-    let mut mask: u64 = !(1 << (KICK_SIGNAL - 1));
+    let mut mask = u64::MAX;
     let mut next = 0;
     while next < FAULT_SIGNALS.len() {
         mask &= !(1 << (FAULT_SIGNALS[next] - 1));
