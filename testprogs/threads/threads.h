@@ -60,10 +60,11 @@ static inline char state_of(pid_t process, pid_t thread) {
     return name_end ? name_end[2] : 0;
 }
 
-// Waits until a thread, of which it is known that it will, waits in the kernel.
+// Waits until a thread, of which it is known that it will, waits in the kernel, or has ended.
 static inline void until_asleep(pid_t process, pid_t thread) {
     for (int seen = 0; seen < 3;) {
-        seen = state_of(process, thread) == 'S' ? seen + 1 : 0;
+        char state = state_of(process, thread);
+        seen = state == 'S' || state == 'Z' || state == 0 ? seen + 1 : 0;
         sleep_ms(1);
     }
 }
