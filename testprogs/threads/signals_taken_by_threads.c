@@ -5,7 +5,8 @@
 #include "threads/threads.h"
 #include <sys/signalfd.h>
 
-static sem_t ready, go;
+static sem_t ready;
+static pthread_barrier_t all;
 static atomic_int tid, handled_by;
 static sigset_t set;
 
@@ -23,7 +24,7 @@ static void *wait_for_signals(void *arg) {
     REQUIRE(sigtimedwait(&set, &info, &limit) == -1 && errno == EAGAIN);
     sem_post(&ready);
     limit.tv_sec = 1000;
-    REQUIRE(sigtimedwait(&set, &info, &limit) == SIGUSR2 && info.si_code == SI_TKILL);
+    REQUIRE(sigtimedwait(&set, &info, &limit) == SIGUSR2 && info.si_pid == getpid());
     return NULL;
 }
 
@@ -78,15 +79,14 @@ static void *be_willing(void *arg) {
     pthread_sigmask(SIG_UNBLOCK, &one, NULL);
     tid = gettid();
     sem_post(&ready);
-    sem_wait_for(&go);
+    pthread_barrier_wait(&all);
     // A signal to this thread is pending for it alone, one to the process for all.
     REQUIRE(pthread_sigmask(SIG_BLOCK, &one, NULL) == 0);
-    sem_post(&ready);
-    sem_wait_for(&go);
+    pthread_barrier_wait(&all);
+    pthread_barrier_wait(&all);
     sigset_t pending;
     REQUIRE(sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1) && sigismember(&pending, SIGUSR2));
-    sem_post(&ready);
-    sem_wait_for(&go);
+    pthread_barrier_wait(&all);
     return arg;
 }
 
@@ -108,10 +108,8 @@ static void by_the_willing(void) {
         by_one &= handled_by == tids[0] || handled_by == tids[1] || handled_by == tids[2];
     }
     CHECK(by_one);
-    for (int i = 0; i < 3; i++)
-        sem_post(&go);
-    for (int i = 0; i < 3; i++)
-        sem_wait_for(&ready);
+    pthread_barrier_wait(&all);
+    pthread_barrier_wait(&all);
     for (int i = 0; i < 3; i++)
         CHECK_EQ(pthread_kill(threads[i], SIGUSR1), 0);
     CHECK_OK(kill(getpid(), SIGUSR2));
@@ -119,12 +117,8 @@ static void by_the_willing(void) {
     CHECK_OK(sigpending(&pending));
     CHECK_EQ(sigismember(&pending, SIGUSR1), 0);
     CHECK_EQ(sigismember(&pending, SIGUSR2), 1);
-    for (int i = 0; i < 3; i++)
-        sem_post(&go);
-    for (int i = 0; i < 3; i++)
-        sem_wait_for(&ready);
-    for (int i = 0; i < 3; i++)
-        sem_post(&go);
+    pthread_barrier_wait(&all);
+    pthread_barrier_wait(&all);
     for (int i = 0; i < 3; i++)
         join(threads[i]);
     // What was pending for threads has gone with them; what was for the process is there.
@@ -137,7 +131,7 @@ static void by_the_willing(void) {
 }
 
 int main(void) {
-    REQUIRE(sem_init(&ready, 0, 0) == 0 && sem_init(&go, 0, 0) == 0);
+    REQUIRE(sem_init(&ready, 0, 0) == 0 && pthread_barrier_init(&all, NULL, 4) == 0);
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGUSR2);
