@@ -9,8 +9,9 @@ mod cli;
 use std::io::{self, Write};
 
 use cli::{Request, Run};
-use kvm_se::proc::ExitStatus;
+use kvm_se::proc::{ExitStatus, Process};
 use kvm_se::runner::Runner;
+use kvm_se::syscall::Stats;
 use kvm_se::{Error, sys};
 use nix::errno::Errno;
 
@@ -52,22 +53,23 @@ fn doctor() -> Result<ExitStatus, Error> {
 }
 
 fn execute(run: Run) -> Result<ExitStatus, Error> {
-    let mut runner = Runner::new(run.config)?;
-    let result = runner.run();
+    Runner::new(run.config, report_end)?.run()
+}
+
+/// Prints what the options ask for, and the error that ended the run.
+fn report_end(process: &Process, stats: Option<&Stats>, result: &Result<ExitStatus, Error>) {
     let mut stderr = io::stderr().lock();
-    let process = runner.process();
     let is_first = process.settings.is_first_process();
-    if let Some(stats) = runner.stats().filter(|_| is_first) {
-        let _ = stats.report(&mut stderr, runner.nr_exits(), process.mm.machine().nr_slots());
+    if let Some(stats) = stats.filter(|_| is_first) {
+        let _ = stats.report(&mut stderr, process.mm.machine().nr_slots());
     }
     if process.settings.missing && (is_first || !process.missing.is_empty()) {
         let _ = process.missing.report(&mut stderr);
     }
-    if result.is_ok() {
-        // Taking the virtual machine down costs milliseconds, and the kernel does it anyway.
-        std::mem::forget(runner);
+    drop(stderr);
+    if let Err(error) = result {
+        report(error);
     }
-    result
 }
 
 /// Prints to stdout; a reader that has gone is no error.

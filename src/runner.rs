@@ -11,8 +11,9 @@ use crate::loader::exec::{self, Program};
 use crate::loader::script;
 use crate::loader::stack::StackImage;
 use crate::mm::{Access, AddressSpace, Arena, FaultError};
+use crate::proc::exit::finish;
 use crate::proc::handover::Kept;
-use crate::proc::{ExitStatus, Inherited, Process, RunLoop, Settings, Task};
+use crate::proc::{End, ExitStatus, Inherited, Process, RunLoop, Settings, Task, Threads};
 use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
 use crate::sys::capture;
@@ -38,16 +39,19 @@ pub struct Config {
     pub kept: Option<Kept>,
 }
 
+/// A function that gets the process, the counters if they were asked for, and the result.
+pub type Report = fn(&Process, Option<&syscall::Stats>, &Result<ExitStatus, Error>);
+
 /// A guest that can be run to its end.
 #[derive(Debug)]
 pub struct Runner {
     task: Task,
-    observer: Option<Arc<Observer>>,
 }
 
 impl Runner {
     /// Makes the virtual machine and loads the program.
-    pub fn new(config: Config) -> Result<Self, Error> {
+    /// `report` tells the user how it ended.
+    pub fn new(config: Config, report: Report) -> Result<Self, Error> {
         let inherited = Inherited::take(config.kept);
         crate::sys::copy::install_recovery().map_err(Error::Setup)?;
         kick::install().map_err(Error::Setup)?;
@@ -65,64 +69,65 @@ impl Runner {
         let process = Process {
             mm,
             missing: Arc::default(),
-            actions: inherited.actions,
+            actions: Arc::new(inherited.actions),
             limits: inherited.limits,
             executable: Arc::new(raised(file)?),
             settings: Arc::new(config.settings),
-            run_loop: run_loop(observer.clone()),
+            run_loop: run_loop(observer, report),
+            threads: Threads::default(),
         };
         if let Some(soft) = inherited.soft_descriptors {
             crate::sys::descriptor::set_soft_limit(soft).map_err(Error::Setup)?;
         }
-        Ok(Self { task: Task::new(vcpu, Arc::new(process), inherited.mask), observer })
+        Ok(Self { task: Task::new(vcpu, Arc::new(process), inherited.mask) })
     }
 
-    /// The process, for the reports at the end.
-    pub fn process(&self) -> &Process {
-        &self.task.process
-    }
-
-    /// The counters, if they were asked for.
-    pub fn stats(&self) -> Option<&syscall::Stats> {
-        self.observer.as_ref()?.stats.as_ref()
-    }
-
-    /// Number of exits so far.
-    pub fn nr_exits(&self) -> u64 {
-        self.task.vcpu.nr_exits()
-    }
-
-    /// Runs the guest to its end.
-    pub fn run(&mut self) -> Result<ExitStatus, Error> {
-        let run_loop = self.task.process.run_loop.clone();
-        run_loop.run(&mut self.task)
+    /// Runs the guest to its end, and ends with it.
+    pub fn run(self) -> ! {
+        let mut task = self.task;
+        let run_loop = task.process.run_loop.clone();
+        let result = run_loop.run(&mut task);
+        finish(task, result);
+        crate::sys::thread::exit_first(0)
     }
 }
 
-fn run_loop(observer: Option<Arc<Observer>>) -> RunLoop {
-    RunLoop::new(move |task| run(task, observer.as_deref()))
+fn run_loop(observer: Option<Arc<Observer>>, report: Report) -> RunLoop {
+    let watching = observer.clone();
+    RunLoop::new(
+        move |task| run(task, observer.as_deref()),
+        move |process, result| {
+            let observer = watching.as_deref();
+            if let (Some(tracer), Ok(status)) = (tracer(observer), result) {
+                tracer.ended(*status);
+            }
+            report(process, observer.and_then(|observer| observer.stats.as_ref()), result);
+        },
+    )
 }
 
-fn run(task: &mut Task, observer: Option<&Observer>) -> Result<ExitStatus, Error> {
-    let status = loop {
-        if let Some(status) = step(task, observer)? {
-            break status;
+fn run(task: &mut Task, observer: Option<&Observer>) -> Result<End, Error> {
+    let end = loop {
+        if let Some(end) = step(task, observer)? {
+            break end;
         }
     };
-    if let Some(tracer) = tracer(observer) {
-        tracer.ended(status);
+    if let (End::Thread(code), Some(tracer)) = (end, tracer(observer))
+        && !task.process.threads.is_single()
+    {
+        tracer.thread_ended(code);
     }
-    Ok(status)
+    Ok(end)
 }
 
 /// Delivers what is pending, runs user code once and answers its trap.
-fn step(task: &mut Task, observer: Option<&Observer>) -> Result<Option<ExitStatus>, Error> {
+fn step(task: &mut Task, observer: Option<&Observer>) -> Result<Option<End>, Error> {
     while let Some(info) = task.next_signal() {
         if let Some(tracer) = tracer(observer) {
             tracer.signal(&info);
         }
         if let Some(status) = task.deliver(info)? {
-            return Ok(Some(status));
+            return Ok(Some(End::Process(status)));
         }
     }
     let trap = task.run()?;
@@ -143,7 +148,7 @@ fn raised(file: File) -> Result<File, Error> {
 }
 
 /// Does what a trap asks for; returns how the process ends, if it does.
-fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Option<ExitStatus>, Error> {
+fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Option<End>, Error> {
     match trap {
         Trap::Syscall => {
             task.bus_errors = 0;
@@ -173,20 +178,20 @@ fn on_bus_error(task: &mut Task) -> Option<Fault> {
     if task.bus_errors > MOST_IN_A_ROW {
         return Some(Fault::bus(0, PageFaultCode::USER));
     }
-    task.process.mm.bus_error();
+    task.revocations_seen = task.process.mm.bus_error(task.revocations_seen);
     None
 }
 
 /// The signal of a fault. Another one that was caught before goes first, as if it had come before the instruction; this
 /// one comes again when that is executed again.
-fn deliver(task: &mut Task, fault: &Fault, observer: Option<&Observer>) -> Result<Option<ExitStatus>, Error> {
+fn deliver(task: &mut Task, fault: &Fault, observer: Option<&Observer>) -> Result<Option<End>, Error> {
     if capture::needs_attention() && !fault.is_trap() {
         return Ok(None);
     }
     if let Some(tracer) = tracer(observer) {
         tracer.fault(fault);
     }
-    Ok(task.deliver_fault(fault)?)
+    Ok(task.deliver_fault(fault)?.map(End::Process))
 }
 
 /// Resolves a page fault, or says what it is.

@@ -2,7 +2,7 @@
 //
 // Every check prints one line, "ok N expression" or "FAIL file:line expression: why", straight to
 // descriptor 1, so that a crash loses nothing and stdout proves what ran. The counters belong to
-// one process and are not atomic: check on one thread.
+// one process and are not atomic: check on one thread, and REQUIRE on others.
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -22,6 +22,15 @@
 
 // The expression is true.
 #define CHECK(expr) check_verdict((expr), __FILE__, __LINE__, #expr, "is false")
+
+// As CHECK, but silent unless it fails, which ends the program: for any thread, any number of times.
+#define REQUIRE(expr)                                                                              \
+    do {                                                                                           \
+        if (!(expr)) {                                                                             \
+            dprintf(1, "FAIL %s:%d %s: errno %d\n", __FILE__, __LINE__, #expr, errno);             \
+            _exit(1);                                                                              \
+        }                                                                                          \
+    } while (0)
 
 // Two integers or pointers are equal.
 #define CHECK_EQ(actual, expected)                                                                 \

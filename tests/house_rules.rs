@@ -32,6 +32,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/sys/exec.rs",
     "src/sys/map.rs",
     "src/sys/signal.rs",
+    "src/sys/thread.rs",
     "src/syscall/arg.rs",
     "src/syscall/host.rs",
     "src/vm/doctor/routines.rs",

@@ -1,12 +1,21 @@
 //! Native, kvm-se and the floor of a bare KVM loop, side by side: `cargo bench --bench compare`.
 //!
 //! Runs are interleaved and medians are shown, for machines are shared and noisy; compare the ratios.
+//!
+//! | option | meaning |
+//! |---|---|
+//! | `--floor` | only what has a floor: the cost of one exit |
+//! | `--build DIR` | builds the programs into `DIR`, for a machine without a compiler, and ends |
+//!
+//! The variables `KVM_SE_BIN` and `KVM_SE_TESTPROGS` mean what they mean to the suite (tests/suite/main.rs).
 
 #![expect(clippy::print_stdout, reason = "a report for people")]
 
 mod floor;
+mod program;
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -51,22 +60,32 @@ const ROWS: [Row; 5] = [
 ];
 
 fn main() {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let [option, dir] = &words[..]
+        && option == "--build"
+    {
+        ROWS.iter().for_each(|row| program::build(row.source, &program::place(row.source, Path::new(dir))));
+        return;
+    }
+    let only_floor = words.iter().any(|word| word == "--floor");
     println!(
         "{:<28} {:>10} {:>12} {:>12} {:>12} {:>10} {:>10}",
         "", "", "native", "kvm-se", "floor", "/native", "/floor"
     );
-    for row in &ROWS {
-        let program = build(row.source);
-        let mut native = Vec::new();
-        let mut guest = Vec::new();
-        let mut floor = Vec::new();
-        for _ in 0..RUNS {
-            native.push(measure(Command::new(&program), row));
-            guest.push(measure(under_kvm_se(&program), row));
-            floor.extend(row.floor.map(|floor| floor()));
-        }
-        print_row(row, median(native), median(guest), (!floor.is_empty()).then(|| median(floor)));
+    ROWS.iter().filter(|row| row.floor.is_some() || !only_floor).for_each(compare);
+}
+
+fn compare(row: &Row) {
+    let program = program::executable(row.source);
+    let mut native = Vec::new();
+    let mut guest = Vec::new();
+    let mut floor = Vec::new();
+    for _ in 0..RUNS {
+        native.push(measure(Command::new(&program), row));
+        guest.push(measure(under_kvm_se(&program), row));
+        floor.extend(row.floor.map(|floor| floor()));
     }
+    print_row(row, median(native), median(guest), (!floor.is_empty()).then(|| median(floor)));
 }
 
 fn print_row(row: &Row, native: f64, guest: f64, floor: Option<f64>) {
@@ -81,7 +100,7 @@ fn print_row(row: &Row, native: f64, guest: f64, floor: Option<f64>) {
 }
 
 fn under_kvm_se(program: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kvm-se"));
+    let mut command = Command::new(program::kvm_se());
     command.arg(program);
     command
 }
@@ -102,19 +121,4 @@ fn measure(mut command: Command, row: &Row) -> f64 {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-fn build(source: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testprogs");
-    let source = root.join(source);
-    let name = source.file_stem().unwrap_or_default();
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench").join(name);
-    std::fs::create_dir_all(program.parent().unwrap_or(&root)).unwrap_or_else(|error| panic!("{error}"));
-    let mut gcc = Command::new("gcc");
-    gcc.args(["-O2", "-static", "-I"]).arg(&root).arg("-o").arg(&program).arg(&source);
-    if source.extension().is_some_and(|extension| extension == "S") {
-        gcc.arg("-nostdlib");
-    }
-    assert!(gcc.status().is_ok_and(|status| status.success()), "{gcc:?}");
-    program
 }

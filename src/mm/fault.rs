@@ -2,6 +2,8 @@
 //!
 //! Only page-table entries are filled here. The host allocates, reads or copies a page when the guest first uses it.
 
+use std::sync::atomic::Ordering;
+
 use super::vma::{Backing, Vma, VmaFlags, VmaName};
 use super::{AddressSpace, Inner, host_prot};
 use crate::abi::mman::Prot;
@@ -85,10 +87,18 @@ impl AddressSpace {
     /// The host had no page for an address that our tables allow: an access past the end of a file, or one that
     /// raced with a change of the mapping.
     ///
+    /// Race or not: the caller passes the number of revocations that it has seen and gets the one of now. If they differ,
+    /// the access is simply made again.
+    ///
     /// KVM does not say which address. So every file mapping loses its entries and gets them back one page at a time,
     /// each probed first: the access comes again as a page fault, which has an address.
-    pub fn bus_error(&self) {
+    pub fn bus_error(&self, seen: u64) -> u64 {
+        // Nobody is in the midst of a revocation who does not hold it.
         let mut inner = self.lock();
+        let revocations = self.revocations.load(Ordering::Relaxed);
+        if revocations != seen {
+            return revocations;
+        }
         let files: Vec<PageRange> = inner
             .vmas
             .iter()
@@ -100,6 +110,7 @@ impl AddressSpace {
             // The flag alone cannot overfill the map: whole VMAs are changed, none is split.
             let _ = inner.vmas.update(range, |vma| vma.flags |= VmaFlags::PRECISE);
         }
+        revocations
     }
 
     /// Fills the entries of a new mapping at once, as far as that needs no further memslots than the guest will use.
@@ -120,14 +131,12 @@ impl AddressSpace {
 
     /// Fills the entries of `block`, which lies within one 2 MiB block and one VMA.
     fn fill(&self, block: PageRange, vma: &Vma) -> Result<(), VmError> {
-        let tables = self.machine.tables();
         let gpa = self.machine.back(self.arena.hva(block.start()))?;
         let rights = rights(vma.prot);
-        let full = |_| VmError::Full("page tables");
-        if self.wants_huge(block, vma) && tables.map_huge(block.start(), gpa, rights).map_err(full)? {
+        if self.wants_huge(block, vma) && self.machine.map_huge(block.start(), gpa, rights)? {
             return Ok(());
         }
-        tables.map_pages(block.start(), block.end(), gpa, rights).map_err(full)
+        self.machine.map_pages(block.start(), block.end(), gpa, rights)
     }
 
     /// Under a shadow MMU, leaf entries for 2 MiB that the host changes later have caused use-after-free in host
@@ -142,9 +151,8 @@ impl AddressSpace {
         let (range, gpa) = inner.foreign_at(addr).ok_or(FaultError::Bus)?;
         let page = UserAddr::new(addr).page_floor().raw();
         self.machine
-            .tables()
             .map_pages(page, page + PAGE_SIZE, gpa + (page - range.start()), rights(vma.prot))
-            .map_err(|_| FaultError::Vm(VmError::Full("page tables")))
+            .map_err(FaultError::Vm)
     }
 
     fn fill_precisely(&self, addr: u64, vma: &Vma) -> Result<(), FaultError> {

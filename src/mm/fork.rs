@@ -2,8 +2,10 @@
 //!
 //! Mappings, page tables and all that the runner knows of them are private memory, so the host kernel has copied them.
 
+use std::sync::MutexGuard;
+
 use super::vma::VmaFlags;
-use super::{AddressSpace, make_hole};
+use super::{AddressSpace, Inner, make_hole};
 use crate::abi::{Errno, PageRange};
 
 /// What the child has to put right. Made by the parent: the child must fill the gaps before it allocates anything.
@@ -14,15 +16,25 @@ pub struct ForkPlan {
     has_locked: bool,
 }
 
-impl AddressSpace {
+/// While it lives, only its owner changes the address space.
+#[derive(Debug)]
+pub struct MmGuard<'a>(MutexGuard<'a, Inner>);
+
+impl MmGuard<'_> {
     /// To be called before the host forks.
     pub fn plan_fork(&self) -> ForkPlan {
-        let inner = self.lock();
-        let marked = |flag| inner.vmas.iter().filter(move |(_, vma)| vma.flags.contains(flag));
+        let marked = |flag| self.0.vmas.iter().filter(move |(_, vma)| vma.flags.contains(flag));
         ForkPlan {
             absent: marked(VmaFlags::DONTFORK).map(|(range, _)| range).collect(),
             has_locked: marked(VmaFlags::LOCKED).next().is_some(),
         }
+    }
+}
+
+impl AddressSpace {
+    /// Keeps others from changing it.
+    pub fn hold(&self) -> MmGuard<'_> {
+        MmGuard(self.lock())
     }
 
     /// To be called in the child, first of all.

@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use arena::Arena;
 pub use brk::Brk;
 pub use fault::{Access, FaultError};
-pub use fork::ForkPlan;
+pub use fork::{ForkPlan, MmGuard};
 pub use map::{MapRequest, Where};
 
 use crate::abi::mman::Prot;
@@ -50,6 +50,8 @@ pub struct AddressSpace {
     inner: Mutex<Inner>,
     /// Between these two, a touch grows the stack. Read without the lock by the copy routines.
     stack_gap: [AtomicU64; 2],
+    /// How often rights were taken away. Changed under the lock.
+    revocations: AtomicU64,
     /// Is there a VMA besides the stack that grows down?
     has_growsdown: AtomicBool,
 }
@@ -85,6 +87,7 @@ impl AddressSpace {
                 foreign: Vec::new(),
             }),
             stack_gap: [AtomicU64::new(0), AtomicU64::new(0)],
+            revocations: AtomicU64::new(0),
             has_growsdown: AtomicBool::new(false),
         }
     }
@@ -138,8 +141,15 @@ impl AddressSpace {
     /// The entries go first: KVM would report an error if it met an entry that the host no longer allows.
     /// The MMU notifier has reached every vCPU when the host call returns.
     fn revoke(&self, range: PageRange, act: impl FnMut(Hva, u64) -> Result<(), Errno>) -> Result<(), Errno> {
-        self.machine.tables().clear(range.start(), range.end());
+        self.clear_entries(range);
         self.on_host(range, act)
+    }
+
+    /// Takes all entries of `range` out of the tables. vCPUs lose what they remember of them with a change of the host
+    /// mapping, which the caller makes before it gives the lock back.
+    fn clear_entries(&self, range: PageRange) {
+        self.revocations.fetch_add(1, Ordering::Relaxed);
+        self.machine.tables().clear(range.start(), range.end());
     }
 
     /// Applies `act` to the host ranges behind `range`.

@@ -124,7 +124,7 @@ impl AddressSpace {
         if !self.arena.is_contiguous(whole.start(), new_len) {
             return Err(Errno::ENOMEM);
         }
-        self.machine.tables().clear(whole.start(), whole.end());
+        self.clear_entries(whole);
         extend_object(self.arena.hva(whole.start()), whole.len(), new_len)
     }
 
@@ -137,7 +137,7 @@ impl AddressSpace {
             return self.duplicate(inner, remap.old, vma, to);
         };
         let keeps_source = remap.flags.contains(RemapFlags::DONTUNMAP);
-        self.machine.tables().clear(from.start(), from.end());
+        self.clear_entries(from);
         let moved = PageRange::new(to.start(), to.start() + from.len()).ok_or(Errno::EINVAL)?;
         self.move_host(from, moved)?;
         if let Some(added) = PageRange::new(moved.end(), to.end()) {

@@ -68,6 +68,15 @@ impl AddressSpace {
         done
     }
 
+    /// Writes `new` to the word at `addr`, a multiple of 4, if it holds `old`, as one step; returns what it held.
+    pub fn compare_exchange(&self, addr: UserAddr, old: u32, new: u32) -> Result<u32, Errno> {
+        if !addr.is_user_range(4) {
+            return Err(Errno::EFAULT);
+        }
+        // SAFETY: below TASK_SIZE, `hva` gives arena addresses only.
+        unsafe { copy::compare_exchange(self.arena.hva(addr.raw()), old, new) }.ok_or(Errno::EFAULT)
+    }
+
     /// Reads a structure.
     pub fn read<T: FromBytes + IntoBytes>(&self, from: UserPtr<T>) -> Result<T, Errno> {
         let mut value = T::new_zeroed();

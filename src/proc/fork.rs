@@ -2,14 +2,22 @@
 
 use std::convert::Infallible;
 use std::io::Write;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
-use super::{ExitStatus, RobustList, Task};
+use nix::unistd::Pid;
+
+use super::exit::leave_memory;
+use super::limits::HardLimitsGuard;
+use super::missing::MissingGuard;
+use super::threads::ThreadsGuard;
+use super::{End, ExitStatus, Process, RobustList, Task, ThreadSignals};
 use crate::Error;
 use crate::abi::{Errno, UserAddr};
-use crate::mm::{AddressSpace, ForkPlan};
+use crate::mm::{AddressSpace, ForkPlan, MmGuard};
+use crate::signal::action::ActionsGuard;
 use crate::sys::clone::{self, CloneArgs, Forked};
-use crate::sys::signal as host_signal;
-use crate::vm::{VcpuState, VmError};
+use crate::sys::{signal as host_signal, thread};
+use crate::vm::{PoolGuard, VcpuState, VmError};
 
 /// What a new process is to be like.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,10 +45,12 @@ pub struct NewProcess {
 const SETTLS: u64 = libc::CLONE_SETTLS as u64;
 const CHILD_SETTID: u64 = libc::CLONE_CHILD_SETTID as u64;
 const CHILD_CLEARTID: u64 = libc::CLONE_CHILD_CLEARTID as u64;
+const VFORK: u64 = libc::CLONE_VFORK as u64;
+const SIGHAND: u64 = libc::CLONE_SIGHAND as u64;
 const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
 
 impl NewProcess {
-    fn has(&self, flag: u64) -> bool {
+    pub(super) fn has(&self, flag: u64) -> bool {
         self.flags & flag != 0
     }
 
@@ -72,12 +82,15 @@ impl NewProcess {
 
 /// Makes a process with a copy of the memory. Returns its pid, and in the child 0.
 pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
-    let mm = task.process.mm.clone();
+    let process = task.process.clone();
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
-    let plan = mm.plan_fork();
     // A signal in the child would find the parent's vCPU, and one that is caught now would come to both.
     task.signals.hold_off()?;
-    let forked = if new.is_plain_fork() { clone::fork() } else { clone::clone_copy(&new.host_args(&mm)) };
+    let args = new.host_args(&process.mm);
+    let locks = Locks::take(&process);
+    let plan = locks.mm.plan_fork();
+    let forked = if new.is_plain_fork() { clone::fork() } else { clone::clone_copy(&args) };
+    drop(locks);
     if forked == Ok(Forked::Child)
         && let Err(error) = become_child(task, plan, &state)
     {
@@ -101,21 +114,45 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     Ok(u64::from(pid.unsigned_abs()))
 }
 
+/// Every lock that the threads of a process share: in the child there is nobody to release those of others.
+struct Locks<'a> {
+    _threads: ThreadsGuard<'a>,
+    _limits: HardLimitsGuard<'a>,
+    _vcpus: PoolGuard<'a>,
+    mm: MmGuard<'a>,
+    _actions: ActionsGuard<'a>,
+    _missing: MissingGuard<'a>,
+}
+
+impl<'a> Locks<'a> {
+    /// In the order in which others take them.
+    fn take(process: &'a Process) -> Self {
+        Self {
+            _threads: process.threads.hold(),
+            _limits: process.limits.hold(),
+            _vcpus: process.mm.machine().hold_vcpus(),
+            mm: process.mm.hold(),
+            _actions: process.actions.hold(),
+            _missing: process.missing.hold(),
+        }
+    }
+}
+
 /// A virtual machine of its own. The parent's descriptors, and the mapping of its vCPU, go.
 fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState) -> Result<(), VmError> {
     let mm = &task.process.mm;
     mm.finish_fork(plan).map_err(|_| VmError::Full("mappings"))?;
-    task.vcpu = mm.machine().rebuild(&task.vcpu, state)?;
-    task.vcpu.attach();
-    task.note_new_tid();
+    mm.machine().rebuild(&mut task.vcpu, state)?;
+    task.begin();
     task.process.missing.clear();
     task.robust_list = RobustList::default();
+    task.process.threads.restart(task.tid(), task.robust_list.clone());
     task.signals.forget_pending();
     Ok(())
 }
 
 /// What the caller of clone(2) says about the child.
-fn adjust_child(task: &mut Task, new: &NewProcess) -> Result<(), Errno> {
+pub(super) fn adjust_child(task: &mut Task, new: &NewProcess) -> Result<(), Errno> {
     task.clear_child_tid = if new.has(CHILD_CLEARTID) { new.child_tid } else { UserAddr::NULL };
     if !new.stack.is_null() {
         task.vcpu.regs_mut().rsp = new.stack.raw();
@@ -128,7 +165,7 @@ fn adjust_child(task: &mut Task, new: &NewProcess) -> Result<(), Errno> {
 }
 
 /// As in the kernel, an address that cannot be written is ignored.
-fn write_tid(task: &Task, to: UserAddr, tid: i32) {
+pub(super) fn write_tid(task: &Task, to: UserAddr, tid: i32) {
     let _ = task.process.mm.copy_out(to, &tid.to_ne_bytes());
 }
 
@@ -138,11 +175,7 @@ fn write_tid(task: &Task, to: UserAddr, tid: i32) {
 /// The child drives a vCPU of its own in the same virtual machine.
 pub fn vfork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     let mm = task.process.mm.clone();
-    let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
-    let vcpu = mm.machine().take_vcpu(&state).map_err(|_| Errno::EAGAIN)?;
-    let mut child = Task::asleep(vcpu, task.process.sharing_memory().into(), task.signals.of_child());
-    adjust_child(&mut child, new)?;
-    child.vcpu.regs_mut().rax = 0;
+    let mut child = child_sharing_memory(task, new, task.signals.of_child())?;
     let shared = SharedState::of(&mm);
     if let Err(errno) = task.signals.hold_off() {
         mm.machine().return_vcpu(child.vcpu);
@@ -157,28 +190,61 @@ pub fn vfork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     result.map(|pid| u64::from(pid.as_raw().unsigned_abs()))
 }
 
+/// Makes a process that shares the memory while the caller goes on. Returns its pid.
+///
+/// A thread of the runner's sleeps while it lives: the child works on that one's stack and thread-local variables.
+pub fn share_memory(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    let mm = task.process.mm.clone();
+    let child = child_sharing_memory(task, new, task.signals.of_thread())?;
+    if let Err(errno) = task.signals.hold_off() {
+        mm.machine().return_vcpu(child.vcpu);
+        return Err(errno);
+    }
+    let args = NewProcess { flags: new.flags | VFORK, ..*new }.host_args(&mm);
+    let (started, has_started) = sync_channel(1);
+    let spawned = thread::spawn(move || sleep_for_child(child, &args, &started));
+    task.signals.let_in();
+    spawned.map_err(|_| Errno::EAGAIN)?;
+    has_started.recv().map_err(|_| Errno::EAGAIN)?.map(|pid| u64::from(pid.as_raw().unsigned_abs()))
+}
+
+fn sleep_for_child(mut child: Task, args: &CloneArgs, started: &SyncSender<Result<Pid, Errno>>) {
+    let result = clone::vfork(args, &mut || {
+        let _ = started.send(Ok(nix::unistd::getpid()));
+        child.signals.begin();
+        run_child(&mut child)
+    });
+    if let Err(errno) = result {
+        let _ = started.send(Err(errno));
+    }
+    let Task { vcpu, process, .. } = child;
+    process.mm.machine().return_vcpu(vcpu);
+}
+
+/// A task with a vCPU of its own in the same machine.
+fn child_sharing_memory(task: &mut Task, new: &NewProcess, signals: ThreadSignals) -> Result<Task, Errno> {
+    let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
+    let vcpu = task.process.mm.machine().take_vcpu(&state).map_err(|_| Errno::EAGAIN)?;
+    let mut child = Task::asleep(vcpu, task.process.sharing_memory(new.has(SIGHAND)).into(), signals);
+    adjust_child(&mut child, new)?;
+    child.vcpu.regs_mut().rax = 0;
+    Ok(child)
+}
+
 fn run_child(task: &mut Task) -> Infallible {
-    task.note_new_tid();
-    task.vcpu.attach();
+    task.begin();
+    task.process.threads.restart(task.tid(), task.robust_list.clone());
     task.signals.let_in();
     let run_loop = task.process.run_loop.clone();
     let result = run_loop.run(task);
-    release_memory(task);
-    match result {
+    leave_memory(task);
+    match result.map(End::of_single_thread) {
         Ok(ExitStatus::Code(code)) => clone::exit_now(code),
         Ok(ExitStatus::Signal(signal)) => host_signal::die_by(signal),
         Err(error) => {
             report(&error);
             clone::exit_now(error.exit_status())
         }
-    }
-}
-
-/// What a task does when it leaves memory that others use (`mm_release` in the kernel's `kernel/fork.c`).
-pub fn release_memory(task: &mut Task) {
-    let addr = std::mem::take(&mut task.clear_child_tid);
-    if !addr.is_null() && task.process.mm.copy_out(addr, &[0; 4]).is_ok() {
-        crate::sys::call::wake_futex(task.process.mm.hva(addr.raw()));
     }
 }
 

@@ -52,6 +52,12 @@ impl KeptResource {
     }
 }
 
+/// While it lives, only its owner changes hard limits.
+#[derive(Debug)]
+pub(super) struct HardLimitsGuard<'a> {
+    _hard: MutexGuard<'a, Hard>,
+}
+
 /// Hard limits as the guest sees them. The lock is taken before the address space's.
 #[derive(Debug)]
 pub struct HardLimits(Mutex<Hard>);
@@ -135,6 +141,10 @@ impl HardLimits {
         }
         mm.set_limits(soft);
         Ok(old)
+    }
+
+    pub(super) fn hold(&self) -> HardLimitsGuard<'_> {
+        HardLimitsGuard { _hard: self.lock() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Hard> {

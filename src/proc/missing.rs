@@ -9,6 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub struct Missing(Mutex<BTreeMap<String, Seen>>);
 
+/// While it lives, nobody else counts.
+#[derive(Debug)]
+pub(super) struct MissingGuard<'a> {
+    _seen: MutexGuard<'a, BTreeMap<String, Seen>>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     count: u64,
@@ -47,6 +53,10 @@ impl Missing {
             writeln!(to, "{count:>8}  {first_rip:<#16x}  {what}")?;
         }
         Ok(())
+    }
+
+    pub(super) fn hold(&self) -> MissingGuard<'_> {
+        MissingGuard { _seen: self.lock() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Seen>> {

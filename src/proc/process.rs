@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 
-use super::{ExitStatus, HardLimits, Missing, Settings, Task};
+use super::{End, ExitStatus, HardLimits, Missing, Settings, Task, Threads};
 use crate::Error;
 use crate::mm::AddressSpace;
 use crate::signal::action::Actions;
@@ -17,7 +17,7 @@ pub struct Process {
     /// What it asked for in vain.
     pub missing: Arc<Missing>,
     /// What signals do.
-    pub actions: Actions,
+    pub actions: Arc<Actions>,
     /// Its hard resource limits, where they are not the host's.
     pub limits: HardLimits,
     /// The file of its program, which `/proc/self/exe` stands for.
@@ -26,38 +26,55 @@ pub struct Process {
     pub settings: Arc<Settings>,
     /// Runs a task to its end.
     pub run_loop: RunLoop,
+    /// Its threads.
+    pub threads: Threads,
 }
 
 impl Process {
-    /// For a child that shares the memory: what fork(2) copies is its own.
-    pub fn sharing_memory(&self) -> Self {
+    /// For a child that shares the memory: what fork(2) copies is its own, but for the actions of signals if they are
+    /// shared as well.
+    pub fn sharing_memory(&self, shares_actions: bool) -> Self {
+        let actions = &self.actions;
         Self {
             mm: self.mm.clone(),
             missing: self.missing.clone(),
-            actions: self.actions.clone(),
+            actions: if shares_actions { actions.clone() } else { Arc::new(Actions::clone(actions)) },
             limits: self.limits.clone(),
             executable: self.executable.clone(),
             settings: self.settings.clone(),
             run_loop: self.run_loop.clone(),
+            threads: Threads::default(),
         }
     }
 }
 
-/// The run loop, which a process that starts inside a system call begins anew.
+/// What threads that begin inside a system call need of the layers above.
 #[derive(Clone)]
-pub struct RunLoop(Arc<RunTask>);
+pub struct RunLoop {
+    run: Arc<RunTask>,
+    report: Arc<Report>,
+}
 
-type RunTask = dyn Fn(&mut Task) -> Result<ExitStatus, Error> + Send + Sync;
+type RunTask = dyn Fn(&mut Task) -> Result<End, Error> + Send + Sync;
+type Report = dyn Fn(&Process, &Result<ExitStatus, Error>) + Send + Sync;
 
 impl RunLoop {
-    /// Wraps the function that runs a task to its end.
-    pub fn new(run: impl Fn(&mut Task) -> Result<ExitStatus, Error> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(run))
+    /// From the function that runs a task to its end, and the one that tells the user how a process ended.
+    pub fn new(
+        run: impl Fn(&mut Task) -> Result<End, Error> + Send + Sync + 'static,
+        report: impl Fn(&Process, &Result<ExitStatus, Error>) + Send + Sync + 'static,
+    ) -> Self {
+        Self { run: Arc::new(run), report: Arc::new(report) }
     }
 
     /// Runs `task` to its end.
-    pub fn run(&self, task: &mut Task) -> Result<ExitStatus, Error> {
-        (self.0)(task)
+    pub fn run(&self, task: &mut Task) -> Result<End, Error> {
+        (self.run)(task)
+    }
+
+    /// Tells the user how `process` ended.
+    pub(super) fn report(&self, process: &Process, result: &Result<ExitStatus, Error>) {
+        (self.report)(process, result);
     }
 }
 

@@ -64,6 +64,17 @@ impl ThreadSignals {
         Self { mask, ..Self::default() }
     }
 
+    /// Those of a new thread of the same process: nothing is pending, and there is no alternate stack.
+    pub(super) fn of_thread(&self) -> Self {
+        Self { alt_stack: AltStack::default(), temporary: None, ..self.of_child() }
+    }
+
+    /// In a new thread, which has blocked all so far.
+    pub(super) fn begin(&mut self) {
+        self.note_mask(self.mask);
+        self.settle_host_mask();
+    }
+
     /// Those of a child of this thread: nothing is pending.
     pub(super) fn of_child(&self) -> Self {
         Self { held: Held::default(), ..self.clone() }

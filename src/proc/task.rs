@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nix::unistd::Pid;
 
-use super::{Process, ThreadSignals};
+use super::{Process, RobustList, ThreadSignals};
 use crate::abi::{Errno, UserAddr};
 use crate::signal::extended::Layout;
 use crate::signal::mask::SigSet;
@@ -22,6 +22,8 @@ pub struct Task {
     pub clear_child_tid: UserAddr,
     /// Bus errors since the last system call: host pages that were missing and did not come.
     pub bus_errors: u32,
+    /// How often rights had been taken away when the last one came.
+    pub revocations_seen: u64,
     /// Locks to be handed on when the thread ends.
     pub robust_list: RobustList,
     /// Its signals.
@@ -33,18 +35,12 @@ pub struct Task {
     tid: Pid,
 }
 
-/// What set_robust_list(2) said.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RobustList {
-    /// Address of the list's head, null if there is none.
-    pub head: UserAddr,
-}
-
 impl Task {
     /// The calling host thread, which blocks [`SigSet::host_mask`] of `mask`, as a thread of `process`.
     pub fn new(vcpu: Vcpu, process: Arc<Process>, mask: SigSet) -> Self {
         let mut task = Self::asleep(vcpu, process, ThreadSignals::new(mask));
-        task.vcpu.attach();
+        task.begin();
+        task.process.threads.restart(task.tid, task.robust_list.clone());
         task
     }
 
@@ -56,6 +52,7 @@ impl Task {
             process,
             clear_child_tid: UserAddr::NULL,
             bus_errors: 0,
+            revocations_seen: 0,
             robust_list: RobustList::default(),
             signals,
             extended_layout,
@@ -64,9 +61,10 @@ impl Task {
         }
     }
 
-    /// The calling host thread drives it now.
-    pub(super) fn note_new_tid(&mut self) {
+    /// The calling host thread drives it from now on.
+    pub(super) fn begin(&mut self) {
         self.tid = nix::unistd::gettid();
+        self.vcpu.attach();
     }
 
     /// Its thread id, which is the host thread's.

@@ -1,6 +1,6 @@
 //! What signals do: dispositions as the guest set them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -79,6 +79,12 @@ fn default_of(signal: i32) -> Disposition {
 #[derive(Debug)]
 pub struct Actions(Mutex<[SigAction; 64]>);
 
+/// While it lives, only its owner changes actions.
+#[derive(Debug)]
+pub struct ActionsGuard<'a> {
+    _actions: MutexGuard<'a, [SigAction; 64]>,
+}
+
 impl Clone for Actions {
     fn clone(&self) -> Self {
         Self(Mutex::new(*self.lock()))
@@ -111,7 +117,12 @@ impl Actions {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, [SigAction; 64]> {
+    /// Keeps others from changing actions.
+    pub fn hold(&self) -> ActionsGuard<'_> {
+        ActionsGuard { _actions: self.lock() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [SigAction; 64]> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

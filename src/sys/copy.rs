@@ -27,6 +27,20 @@ global_asm!(
     "    mov %rcx, %rax",
     "    ret",
     ".size kvm_se_copy, . - kvm_se_copy",
+    ".globl kvm_se_exchange",
+    ".type kvm_se_exchange, @function",
+    // rdi: word, esi: what it should hold, edx: what it then gets; returns what it held, or all ones after a fault.
+    "kvm_se_exchange:",
+    "    mov %esi, %eax",
+    ".globl kvm_se_exchange_may_fault",
+    "kvm_se_exchange_may_fault:",
+    "    lock cmpxchg %edx, (%rdi)",
+    "    ret",
+    ".globl kvm_se_exchange_recover",
+    "kvm_se_exchange_recover:",
+    "    mov $-1, %rax",
+    "    ret",
+    ".size kvm_se_exchange, . - kvm_se_exchange",
     ".popsection",
     options(att_syntax)
 );
@@ -35,6 +49,9 @@ unsafe extern "C" {
     fn kvm_se_copy(to: u64, from: u64, len: usize) -> usize;
     static kvm_se_copy_may_fault: u8;
     static kvm_se_copy_recover: u8;
+    fn kvm_se_exchange(word: u64, old: u32, new: u32) -> u64;
+    static kvm_se_exchange_may_fault: u8;
+    static kvm_se_exchange_recover: u8;
 }
 
 /// A host virtual address (HVA) of memory that is not Rust's: in the arena, or deliberately bad.
@@ -57,6 +74,16 @@ pub unsafe fn copy_to(to: Hva, from: &[u8]) -> usize {
     // caller vouches that nothing of Rust's is written.
     let left = unsafe { kvm_se_copy(to, from.as_ptr().addr() as u64, from.len()) };
     from.len() - left
+}
+
+/// Writes `new` to the word at `at` if it holds `old`, as one step; returns what it held, or nothing if it cannot be
+/// accessed.
+///
+/// # Safety
+/// As for [`copy_to`]. `at` must be a multiple of 4.
+pub unsafe fn compare_exchange(at: Hva, old: u32, new: u32) -> Option<u32> {
+    // SAFETY: a fault is turned into a value that no word has. The caller vouches that nothing of Rust's is written.
+    u32::try_from(unsafe { kvm_se_exchange(at, old, new) }).ok()
 }
 
 /// Installs the recovery for faults, once a process.
@@ -88,11 +115,14 @@ extern "C" fn on_fault(signal: i32, siginfo: *mut libc::siginfo_t, context: *mut
     }
     // SAFETY: the kernel passes a valid context to SA_SIGINFO handlers, and nobody else uses it meanwhile.
     let rip = unsafe { &mut (*context).uc_mcontext.gregs[libc::REG_RIP as usize] };
-    if rip.cast_unsigned() == (&raw const kvm_se_copy_may_fault).addr() as u64 {
-        *rip = (&raw const kvm_se_copy_recover).addr().cast_signed() as i64;
-    } else {
+    let recoveries = [
+        (&raw const kvm_se_copy_may_fault, &raw const kvm_se_copy_recover),
+        (&raw const kvm_se_exchange_may_fault, &raw const kvm_se_exchange_recover),
+    ];
+    match recoveries.iter().find(|(fault, _)| fault.addr() as u64 == rip.cast_unsigned()) {
+        Some((_, recover)) => *rip = recover.addr().cast_signed() as i64,
         // A fault of the runner's own: die by it when the instruction is executed again.
-        super::signal::restore_default(signal);
+        None => super::signal::restore_default(signal),
     }
 }
 
@@ -110,6 +140,13 @@ mod tests {
         assert_eq!(buffer[..8], [0; 8]);
         // SAFETY: the page was just mapped for this test.
         assert_eq!(unsafe { copy_to(page + 4096 - 5, &[7; 32]) }, 5);
+        // SAFETY: as above.
+        let exchange = |at, old, new| unsafe { compare_exchange(at, old, new) };
+        assert_eq!(exchange(page, 0, u32::MAX), Some(0));
+        assert_eq!(exchange(page, 0, 1), Some(u32::MAX));
+        assert_eq!(exchange(page, u32::MAX, 5), Some(u32::MAX));
+        assert_eq!(exchange(page, 5, 5), Some(5));
+        assert_eq!(exchange(page + 4096, 0, 1), None);
         assert_eq!(copy_from(page + 4096, &mut buffer), 0);
         assert_eq!(copy_from(u64::MAX - 4096, &mut buffer), 0);
         assert_eq!(copy_from(1 << 62, &mut buffer), 0, "non-canonical");

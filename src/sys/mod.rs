@@ -9,6 +9,7 @@ mod environ;
 pub mod exec;
 pub mod map;
 pub mod signal;
+pub mod thread;
 pub mod vdso;
 
 pub use descriptor::duplicate_above_guest;

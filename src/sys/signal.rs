@@ -180,9 +180,10 @@ pub fn die_by(signal: i32) -> ! {
     restore_default(signal);
     // Another that is caught now would block this one.
     set_blocked(!(1 << (signal - 1)));
-    // SAFETY: sends a signal to this process; nothing runs after it but the exit below.
+    // To this thread, which is then gone before it returns; another might take its time.
+    let _ = tgkill(nix::unistd::getpid(), nix::unistd::gettid(), signal);
+    // SAFETY: ends the process.
     unsafe {
-        libc::kill(libc::getpid(), signal);
         // Reached when the default action of the signal is not to die.
         libc::_exit(128 + signal);
     }

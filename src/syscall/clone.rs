@@ -5,6 +5,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use super::arg::Hex;
 use crate::abi::{Errno, PAGE_SIZE, UserAddr};
 use crate::proc::Task;
+use crate::proc::clone::clone_thread;
 use crate::proc::fork::{self, NewProcess};
 use crate::signal;
 
@@ -135,8 +136,12 @@ fn start(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     if has_all(SETTLS) && new.tls >= crate::abi::TASK_SIZE {
         return Err(Errno::EPERM);
     }
-    match (has_all(VM), has_all(VFORK), new.flags & (THREAD | SIGHAND)) {
-        (true, true, 0) => fork::vfork(task, new),
+    if has_all(THREAD) {
+        return start_thread(task, new);
+    }
+    match (has_all(VM), has_all(VFORK), new.flags & SIGHAND) {
+        (true, true, _) => fork::vfork(task, new),
+        (true, false, _) => fork::share_memory(task, new),
         // The child shares descriptors, the runner's among them, which it would replace.
         (false, _, 0) if new.flags & FILES == 0 => fork::fork(task, new),
         _ => {
@@ -144,4 +149,25 @@ fn start(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
             Err(Errno::ENOSYS)
         }
     }
+}
+
+/// A thread shares what the host's threads share; less is not to be had.
+fn start_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    const FS: u64 = libc::CLONE_FS as u64;
+    const SHARED: u64 = VM | SIGHAND | THREAD | FILES | FS;
+    /// Done for the thread, or of no consequence for one.
+    const HARMLESS: i32 = libc::CLONE_SETTLS
+        | libc::CLONE_PARENT_SETTID
+        | libc::CLONE_CHILD_SETTID
+        | libc::CLONE_CHILD_CLEARTID
+        | libc::CLONE_SYSVSEM
+        | libc::CLONE_DETACHED
+        | libc::CLONE_PARENT
+        | libc::CLONE_IO;
+    const KNOWN: u64 = SHARED | HARMLESS.cast_unsigned() as u64;
+    if new.flags & SHARED != SHARED || new.flags & !KNOWN != 0 || new.set_tid.1 != 0 {
+        task.missing(format_args!("clone of a thread with flags {:#x}", new.flags));
+        return Err(Errno::EINVAL);
+    }
+    clone_thread(task, new)
 }

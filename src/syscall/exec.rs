@@ -19,7 +19,7 @@ use crate::loader::exec::{self, Aslr, ExecError, Program};
 use crate::loader::script;
 use crate::loader::stack::{MAX_ARG_STRLEN, args_limit};
 use crate::proc::Task;
-use crate::proc::fork::release_memory;
+use crate::proc::exit::leave_memory;
 use crate::proc::handover::Ready;
 use crate::sys::descriptor::with_soft_limit_up;
 
@@ -62,7 +62,7 @@ fn execute(task: &mut Task, request: &Request) -> SysResult {
         let ready = prepare(task, request, soft)?;
         // A signal that is caught and not delivered would be lost with this image.
         task.signals.hold_off()?;
-        release_memory(task);
+        leave_memory(task);
         let errno = ready.execute(&task.process.settings);
         task.signals.let_in();
         Ok(errno)

@@ -6,7 +6,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use super::arg::{FutexOp, Hex};
 use super::host::{HostArg, args};
 use crate::abi::{Errno, UserAddr, UserPtr};
-use crate::proc::{RobustList, Task};
+use crate::proc::Task;
 
 /// Numbers that libc does not know.
 const SYS_FUTEX_WAKE: i64 = 454;
@@ -116,7 +116,7 @@ pub(super) fn sys_set_robust_list(task: &mut Task, head: UserAddr, len: u64) -> 
     if len != ROBUST_LIST_HEAD_LEN {
         return Err(Errno::EINVAL);
     }
-    task.robust_list = RobustList { head };
+    task.robust_list.set_head(head);
     Ok(())
 }
 
@@ -126,20 +126,21 @@ pub(super) fn sys_get_robust_list(
     head: UserPtr<u64>,
     len: UserPtr<u64>,
 ) -> Result<(), Errno> {
-    if pid != 0 && pid != task.tid().as_raw() {
-        return Err(other_robust_list(task, pid));
-    }
+    let list = match pid {
+        0 => task.robust_list.clone(),
+        _ => task.process.threads.robust_list(pid).ok_or_else(|| other_robust_list(task, pid))?,
+    };
     let mm = &task.process.mm;
     mm.write(len, &ROBUST_LIST_HEAD_LEN)?;
-    mm.write(head, &task.robust_list.head.raw())
+    mm.write(head, &list.head().raw())
 }
 
-/// What the host says about another thread is right when it refuses; the list that it has is not a guest's.
+/// What the host says about another process's thread is right when it refuses; the list that it has is not a guest's.
 fn other_robust_list(task: &Task, pid: i32) -> Errno {
     let (mut head, mut len) = ([0; 8], [0; 8]);
     let result = task.host(libc::SYS_get_robust_list, args![pid, head.as_mut_slice(), len.as_mut_slice()]);
     result.err().unwrap_or_else(|| {
-        task.missing(format_args!("get_robust_list of another thread"));
+        task.missing(format_args!("get_robust_list of another process"));
         Errno::EPERM
     })
 }

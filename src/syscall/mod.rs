@@ -47,7 +47,7 @@ mod time;
 mod xattr;
 
 use crate::abi::{Errno, UserAddr};
-use crate::proc::{ExitStatus, Settings, Task};
+use crate::proc::{End, Settings, Task};
 pub use handler::Handler;
 pub use stats::Stats;
 pub use strace::Tracer;
@@ -60,8 +60,8 @@ pub enum Outcome {
     Value(u64),
     /// The handler has set all registers itself.
     RegistersSet,
-    /// The process ends.
-    Exit(ExitStatus),
+    /// The thread or the process ends.
+    Exit(End),
 }
 
 /// What a handler returns.
@@ -113,7 +113,7 @@ pub struct Observer {
 }
 
 /// Executes the system call that the task's registers ask for and writes its result to them.
-pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<ExitStatus> {
+pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<End> {
     let regs = task.vcpu.regs();
     // The kernel looks at the low 32 bits alone.
     let (nr, args) = (regs.syscall_nr() & u64::from(u32::MAX), regs.syscall_args());
@@ -127,7 +127,7 @@ pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<ExitStat
         Err(Errno::ERESTARTNOINTR) => task.vcpu.regs_mut().step_back_to_syscall(),
         Err(errno) => task.vcpu.regs_mut().rax = errno.as_negative(),
         Ok(Outcome::RegistersSet) => {}
-        Ok(Outcome::Exit(status)) => return Some(status),
+        Ok(Outcome::Exit(end)) => return Some(end),
     }
     None
 }

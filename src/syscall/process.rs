@@ -4,10 +4,17 @@ use super::arg::{Arg, ArgKind, Fd, Hex, Packed};
 use super::host::{HostArg, args, passthrough};
 use super::{Outcome, SysResult};
 use crate::abi::{Errno, TASK_SIZE, UserAddr, UserPtr};
-use crate::proc::{ExitStatus, Task};
+use crate::proc::{End, ExitStatus, Task};
 
-pub(super) fn sys_exit(_task: &mut Task, status: i32) -> SysResult {
-    Ok(Outcome::Exit(ExitStatus::code(status)))
+pub(super) fn sys_exit(task: &mut Task, status: i32) -> SysResult {
+    // A signal to the process that this thread has caught is not to be lost with it.
+    task.signals.hold_off()?;
+    let [code, ..] = status.to_le_bytes();
+    Ok(Outcome::Exit(End::Thread(code)))
+}
+
+pub(super) fn sys_exit_group(_task: &mut Task, status: i32) -> SysResult {
+    Ok(Outcome::Exit(End::Process(ExitStatus::code(status))))
 }
 
 const ARCH_SET_GS: i32 = 0x1001;

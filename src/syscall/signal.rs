@@ -7,7 +7,7 @@ use super::arg::{Fd, MaskChange, Signal};
 use super::host::{HostArg, args, passthrough};
 use super::{Outcome, SysResult};
 use crate::abi::{Errno, UserAddr, UserPtr};
-use crate::proc::{ExitStatus, Task};
+use crate::proc::{End, ExitStatus, Task};
 use crate::signal::action::{self, Disposition, SigAction};
 use crate::signal::alt_stack::StackT;
 use crate::signal::held::SigInfo;
@@ -115,7 +115,7 @@ fn disposition(task: &Task, signal: i32) -> Option<Disposition> {
 fn to_itself(task: &mut Task, info: SigInfo) -> SysResult {
     if !task.signals.mask().contains(info.signal) {
         match disposition(task, info.signal) {
-            Some(Disposition::Fatal) => return Ok(Outcome::Exit(ExitStatus::Signal(info.signal))),
+            Some(Disposition::Fatal) => return Ok(Outcome::Exit(End::Process(ExitStatus::Signal(info.signal)))),
             Some(Disposition::Ignored) => return Ok(Outcome::Value(0)),
             _ => {}
         }
@@ -288,8 +288,8 @@ pub(super) fn sys_rt_sigreturn(task: &mut Task) -> SysResult {
     task.vcpu.regs_mut().rax = 0;
     match task.deliver_bad_frame() {
         Ok(None) => Ok(Outcome::RegistersSet),
-        Ok(Some(end)) => Ok(Outcome::Exit(end)),
-        Err(_) => Ok(Outcome::Exit(ExitStatus::Signal(libc::SIGSEGV))),
+        Ok(Some(status)) => Ok(Outcome::Exit(End::Process(status))),
+        Err(_) => Ok(Outcome::Exit(End::Process(ExitStatus::Signal(libc::SIGSEGV)))),
     }
 }
 

@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 use super::show::{self, Shown};
 use super::{Entry, Outcome, SysResult};
 use crate::abi::UserAddr;
-use crate::proc::{ExitStatus, Task};
+use crate::proc::{End, ExitStatus, Task};
 use crate::signal::exception::{Fault, code};
 use crate::signal::held::SigInfo;
 
@@ -17,7 +17,7 @@ use crate::signal::held::SigInfo;
 #[derive(Debug)]
 pub struct Tracer {
     to: Arc<File>,
-    /// The process whose lines bear no pid.
+    /// The thread whose lines bear no id.
     first: Pid,
 }
 
@@ -29,8 +29,8 @@ pub(super) struct Call {
 }
 
 impl Tracer {
-    /// Writes to `to`, which is above the guest's descriptors. Lines of other processes than `first` begin with their
-    /// pid.
+    /// Writes to `to`, which is above the guest's descriptors. Lines of other threads than `first` begin with their
+    /// ids.
     pub fn new(to: Arc<File>, first: Pid) -> Self {
         Self { to, first }
     }
@@ -58,7 +58,7 @@ impl Tracer {
         let name = &call.name;
         let text = format!("{name}({})", arguments.collect::<Vec<_>>().join(", "));
         self.write(&show::line(&text, &returned(name, result)));
-        if let Ok(Outcome::Exit(ExitStatus::Signal(signal))) = *result
+        if let Ok(Outcome::Exit(End::Process(ExitStatus::Signal(signal)))) = *result
             && signal != libc::SIGKILL
         {
             self.write(&sent(task, name, signal));
@@ -92,7 +92,12 @@ impl Tracer {
         self.write(&format!("--- {signal} {{si_signo={signal}, si_code={code}{sender}}} ---\n"));
     }
 
-    /// Writes how the guest ended.
+    /// Writes that the calling thread ended, and its process did not.
+    pub fn thread_ended(&self, code: u8) {
+        self.write(&format!("+++ exited with {code} +++\n"));
+    }
+
+    /// Writes how the process ended.
     pub fn ended(&self, status: ExitStatus) {
         self.write(&match status {
             ExitStatus::Code(code) => format!("+++ exited with {code} +++\n"),
@@ -101,8 +106,8 @@ impl Tracer {
     }
 
     fn write(&self, line: &str) {
-        let pid = nix::unistd::getpid();
-        let line = if pid == self.first { line.to_owned() } else { format!("[pid {pid}] {line}") };
+        let tid = nix::unistd::gettid();
+        let line = if tid == self.first { line.to_owned() } else { format!("[pid {tid}] {line}") };
         // A trace that cannot be written is no reason to stop the guest. One call, for other processes write as well.
         let _ = (&*self.to).write_all(line.as_bytes());
     }
@@ -118,7 +123,7 @@ fn returned(name: &str, result: &SysResult) -> String {
     match result {
         Ok(Outcome::Value(value)) if ADDRESS.contains(&name) => format!("{value:#x}"),
         Ok(Outcome::Value(value)) => value.cast_signed().to_string(),
-        Ok(Outcome::Exit(ExitStatus::Signal(signal))) if *signal != libc::SIGKILL => "0".to_owned(),
+        Ok(Outcome::Exit(End::Process(ExitStatus::Signal(signal)))) if *signal != libc::SIGKILL => "0".to_owned(),
         Ok(Outcome::RegistersSet | Outcome::Exit(_)) => "?".to_owned(),
         Err(errno) => show::failure(*errno),
     }

@@ -223,7 +223,7 @@ table! {
     53 socketpair passthrough socket::sys_socketpair "";
     54 setsockopt partial socket::sys_setsockopt "options that map memory, packet filters of iptables";
     55 getsockopt partial socket::sys_getsockopt "options that map memory, packet filters of iptables";
-    56 clone partial clone::sys_clone "no threads; CLONE_FILES and CLONE_VM only with CLONE_VFORK";
+    56 clone partial clone::sys_clone "CLONE_FILES only with CLONE_VM";
     57 fork passthrough clone::sys_fork "";
     58 vfork passthrough clone::sys_vfork "";
     59 execve partial exec::sys_execve "neither the privileges of set-user-id programs nor binfmt_misc nor files that may be executed and not read";
@@ -398,7 +398,7 @@ table! {
     228 clock_gettime passthrough time::sys_clock_gettime "";
     229 clock_getres passthrough time::sys_clock_getres "";
     230 clock_nanosleep passthrough time::sys_clock_nanosleep "";
-    231 exit_group emulated process::sys_exit "";
+    231 exit_group emulated process::sys_exit_group "";
     232 epoll_wait passthrough event::sys_epoll_wait "";
     233 epoll_ctl passthrough event::sys_epoll_ctl "";
     234 tgkill passthrough signal::sys_tgkill "";
@@ -440,8 +440,8 @@ table! {
     270 pselect6 passthrough poll::sys_pselect6 "";
     271 ppoll passthrough poll::sys_ppoll "";
     272 unshare passthrough process::sys_unshare "";
-    273 set_robust_list partial futex::sys_set_robust_list "the list is kept, but not walked when the thread ends";
-    274 get_robust_list partial futex::sys_get_robust_list "of the calling thread only";
+    273 set_robust_list partial futex::sys_set_robust_list "not walked after SIGKILL";
+    274 get_robust_list partial futex::sys_get_robust_list "of the calling process only";
     275 splice passthrough splice::sys_splice "";
     276 tee passthrough splice::sys_tee "";
     277 sync_file_range passthrough sync::sys_sync_file_range "";

@@ -3,20 +3,22 @@
 #![expect(unsafe_code, reason = "memslots give KVM host addresses; descriptors are moved out of the guest's range")]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region, kvm_xcr, kvm_xcrs};
-use kvm_ioctls::{Cap, Kvm, VmFd};
+use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 
 use super::layout::{KERNEL_BASE, VMX_IDENTITY_MAP, VMX_TSS};
 use super::memslots::Memslots;
+use super::pool::{BATCH, Pool, PoolGuard, Vcpus};
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
 use super::vcpu::{Landing, Vcpu, VcpuSetup, VcpuState, page};
 use super::{Trap, VmError, startup};
 use crate::sys::descriptor::with_soft_limit_up;
+use crate::sys::map;
 use crate::x86::Vector;
 use crate::x86::descriptor::{gdt, interrupt_gate, tss};
 use crate::x86::exception::NR_VECTORS;
@@ -76,11 +78,10 @@ pub struct Machine {
     cpuid: CpuId,
     xcr0: u64,
     flavour: Flavour,
-    next_vcpu: AtomicU64,
     /// Do all vCPUs so far show the host's time-stamp counter?
     has_host_tsc: AtomicBool,
-    /// vCPUs that nobody drives: KVM never takes one back.
-    idle: Mutex<Vec<Vcpu>>,
+    /// vCPUs that nobody drives. Locked before the page tables, where both are.
+    pool: Pool,
 }
 
 /// The arena, as the machine needs to know it.
@@ -116,16 +117,16 @@ impl Machine {
             cpuid,
             xcr0: host_xcr0(),
             flavour: Flavour { landing: Landing::Ring0, mmu: Mmu::Shadow },
-            next_vcpu: AtomicU64::new(0),
             has_host_tsc: AtomicBool::new(true),
-            idle: Mutex::default(),
+            pool: Pool::default(),
         };
         machine.place_stubs(code)?;
         machine.with_probe()
     }
 
     fn with_probe(mut self) -> Result<(Self, Vcpu), VmError> {
-        let mut vcpu = self.create_vcpu()?;
+        let fd = self.create_vcpu_fd(&mut self.pool.lock())?;
+        let mut vcpu = self.set_up_with(fd, self.place_vcpu_page()?)?;
         self.xcr0 = widest_xcr0(&mut vcpu, self.xcr0)?;
         self.flavour = startup::probe(&self, &mut vcpu)?;
         self.choose_page_fault_stub();
@@ -194,7 +195,7 @@ impl Machine {
 
     /// A further vCPU, ready to run user code.
     pub fn add_vcpu(&self) -> Result<Vcpu, VmError> {
-        with_room(|| self.prepare(self.create_vcpu()?))
+        self.add_vcpu_to(&mut self.pool.lock())
     }
 
     /// Tells a new vCPU what the first one found out.
@@ -206,15 +207,44 @@ impl Machine {
 
     /// Runs `vcpu` until something needs the runner.
     pub fn run(&self, vcpu: &mut Vcpu) -> Result<Trap, VmError> {
-        // New tables may have been handed out on the way here.
-        self.slots.back_system(&self.vm, self.system())?;
         vcpu.run(self.system())
     }
 
-    /// An idle vCPU, or a further one, with `state`.
+    /// Maps 4 KiB pages for the guest ([`PageTable::map_pages`]).
+    pub fn map_pages(&self, va: u64, end: u64, gpa: u64, rights: Entry) -> Result<(), VmError> {
+        self.back_tables()?;
+        self.tables.map_pages(va, end, gpa, rights).map_err(|_| VmError::Full("page tables"))
+    }
+
+    /// Maps 2 MiB for the guest, if there is no table yet ([`PageTable::map_huge`]).
+    pub fn map_huge(&self, va: u64, gpa: u64, rights: Entry) -> Result<bool, VmError> {
+        self.back_tables()?;
+        self.tables.map_huge(va, gpa, rights).map_err(|_| VmError::Full("page tables"))
+    }
+
+    /// A table has its memslot before an entry points at it: another vCPU may walk there at once.
+    fn back_tables(&self) -> Result<(), VmError> {
+        self.slots.back_system(&self.vm, self.system())
+    }
+
+    /// Makes vCPUs for threads to come, unless there are some.
+    pub fn stock_vcpus(&self) -> Result<(), VmError> {
+        let mut pool = self.pool.lock();
+        if pool.unused.is_empty() && pool.idle.is_empty() { self.fill(&mut pool) } else { Ok(()) }
+    }
+
+    /// A vCPU that nobody drives, with `state`.
     pub fn take_vcpu(&self, state: &VcpuState) -> Result<Vcpu, VmError> {
-        let idle = self.idle().pop();
-        let mut vcpu = idle.map_or_else(|| self.add_vcpu(), Ok)?;
+        let mut pool = self.pool.lock();
+        let mut vcpu = match (pool.idle.pop(), pool.unused.pop()) {
+            (Some(idle), unused) => {
+                pool.unused.extend(unused);
+                idle
+            }
+            (None, Some(fd)) => self.set_up(fd)?,
+            (None, None) => self.add_vcpu_to(&mut pool)?,
+        };
+        drop(pool);
         vcpu.load_state(state)?;
         Ok(vcpu)
     }
@@ -222,24 +252,33 @@ impl Machine {
     /// Takes back a vCPU that is no longer driven.
     pub fn return_vcpu(&self, mut vcpu: Vcpu) {
         vcpu.detach();
-        self.idle().push(vcpu);
+        self.pool.lock().idle.push(vcpu);
+    }
+
+    /// While it is held, no other thread makes or takes a vCPU.
+    pub fn hold_vcpus(&self) -> PoolGuard<'_> {
+        self.pool.hold()
     }
 
     /// In a fork child: a VM of its own over the memory that it has inherited, page tables and all, in the place of its
-    /// parent's, which KVM lets no other process use. Returns the vCPU of the only thread, which uses the page in
-    /// system memory that `old` had.
-    pub fn rebuild(&self, old: &Vcpu, state: &VcpuState) -> Result<Vcpu, VmError> {
-        with_room(|| self.rebuild_with_room(old, state))
+    /// parent's, which KVM lets no other process use. The vCPU of the only thread is replaced by one with `state` that
+    /// uses the same page in system memory.
+    pub fn rebuild(&self, vcpu: &mut Vcpu, state: &VcpuState) -> Result<(), VmError> {
+        with_room(|| self.rebuild_with_room(vcpu, state))
     }
 
-    fn rebuild_with_room(&self, old: &Vcpu, state: &VcpuState) -> Result<Vcpu, VmError> {
+    fn rebuild_with_room(&self, vcpu: &mut Vcpu, state: &VcpuState) -> Result<(), VmError> {
+        vcpu.detach();
+        let mut pool = self.pool.lock();
+        close_all(&pool.abandon());
         self.vm.replace(create_vm(&self.kvm)?);
-        self.idle().clear();
         self.slots.rebuild(&self.vm)?;
-        self.next_vcpu.store(0, Ordering::Relaxed);
-        let mut vcpu = self.prepare(self.create_vcpu_with(old.page())?)?;
-        vcpu.load_state(state)?;
-        Ok(vcpu)
+        let fd = self.create_vcpu_fd(&mut pool)?;
+        let mut new = self.prepare(self.set_up_with(fd, vcpu.page())?)?;
+        new.load_state(state)?;
+        // Its descriptor is closed, and its mapping did not come along: there is nothing to drop.
+        std::mem::forget(std::mem::replace(vcpu, new));
+        Ok(())
     }
 
     /// The descriptor of /dev/kvm.
@@ -248,29 +287,55 @@ impl Machine {
         unsafe { BorrowedFd::borrow_raw(self.kvm.as_raw_fd()) }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Vcpu>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn fill(&self, pool: &mut Vcpus) -> Result<(), VmError> {
+        with_room(|| {
+            for _ in 0..BATCH {
+                let fd = self.create_vcpu_fd(pool)?;
+                pool.unused.push(fd);
+            }
+            Ok(())
+        })
     }
 
-    fn create_vcpu(&self) -> Result<Vcpu, VmError> {
-        let page = self.place_vcpu_page()?;
-        self.slots.back_system(&self.vm, self.system())?;
-        self.create_vcpu_with(page)
+    fn add_vcpu_to(&self, pool: &mut Vcpus) -> Result<Vcpu, VmError> {
+        let fd = with_room(|| self.create_vcpu_fd(pool))?;
+        self.set_up(fd)
     }
 
-    fn create_vcpu_with(&self, page: u64) -> Result<Vcpu, VmError> {
-        let id = self.next_vcpu.fetch_add(1, Ordering::Relaxed);
-        let vm = self.vm.fd();
-        let fd = undisturbed(|| vm.create_vcpu(id)).map_err(VmError::ioctl("KVM_CREATE_VCPU"))?;
-        let raised = raise(&fd)?;
-        // SAFETY: the descriptor is a duplicate of the vCPU's, owned by nobody else; the first one is closed here.
-        let fd =
-            unsafe { vm.create_vcpu_from_rawfd(raised.into_raw_fd()) }.map_err(VmError::ioctl("mmap of kvm_run"))?;
+    fn create_vcpu_fd(&self, pool: &mut Vcpus) -> Result<OwnedFd, VmError> {
+        pool.create(|id| {
+            let vm = self.vm.fd();
+            raise(&undisturbed(|| vm.create_vcpu(id)).map_err(VmError::ioctl("KVM_CREATE_VCPU"))?)
+        })
+    }
+
+    /// A vCPU in user mode, from its descriptor.
+    fn set_up(&self, fd: OwnedFd) -> Result<Vcpu, VmError> {
+        self.prepare(self.set_up_with(fd, self.place_vcpu_page()?)?)
+    }
+
+    fn set_up_with(&self, fd: OwnedFd, page: u64) -> Result<Vcpu, VmError> {
+        // SAFETY: the descriptor is a vCPU's and owned by nobody else.
+        let mut fd = unsafe { self.vm.fd().create_vcpu_from_rawfd(fd.into_raw_fd()) }
+            .map_err(VmError::ioctl("mmap of kvm_run"))?;
+        self.keep_from_children(&mut fd);
         fd.set_cpuid2(&self.cpuid).map_err(VmError::ioctl("KVM_SET_CPUID2"))?;
         self.has_host_tsc.fetch_and(zero_tsc_offset(&fd), Ordering::Relaxed);
-        let setup =
-            |cr4| VcpuSetup { stubs: self.stubs, idt: KERNEL_BASE + self.idt, root: self.tables.root(), cr4, page };
-        Vcpu::new(fd, setup(cr4_for(&self.cpuid)))
+        let setup = VcpuSetup {
+            stubs: self.stubs,
+            idt: KERNEL_BASE + self.idt,
+            root: self.tables.root(),
+            cr4: cr4_for(&self.cpuid),
+            page,
+        };
+        Vcpu::new(fd, setup)
+    }
+
+    /// A fork child would keep the whole VM alive by a mapping of its own.
+    fn keep_from_children(&self, fd: &mut VcpuFd) {
+        let at = (&raw const *fd.get_kvm_run()).addr() as u64;
+        let len = self.kvm.get_vcpu_mmap_size().unwrap_or(0) as u64;
+        let _ = map::advise(at, len, libc::MADV_DONTFORK);
     }
 
     /// GDT, TSS and stack of one vCPU; returns the GPA of their page.
@@ -314,7 +379,7 @@ impl Machine {
 
     fn map_system(&self, gpa: u64, rights: Entry) -> Result<(), VmError> {
         let va = KERNEL_BASE + gpa;
-        self.tables.map_pages(va, va + crate::abi::PAGE_SIZE, gpa, rights).map_err(|_| VmError::Full("page tables"))
+        self.map_pages(va, va + crate::abi::PAGE_SIZE, gpa, rights)
     }
 }
 
@@ -370,6 +435,14 @@ fn undisturbed<T>(mut ioctl: impl FnMut() -> Result<T, kvm_ioctls::Error>) -> Re
             Err(error) if error.errno() == libc::EINTR => {}
             result => return result,
         }
+    }
+}
+
+/// Closes descriptors that no object owns any more.
+fn close_all(fds: &[RawFd]) {
+    for &fd in fds {
+        // SAFETY: the caller has forgotten what owned it.
+        drop(unsafe { OwnedFd::from_raw_fd(fd) });
     }
 }
 
@@ -438,7 +511,7 @@ fn cr4_for(cpuid: &CpuId) -> u64 {
 }
 
 /// Makes the guest's TSC the host's. A KVM without the attribute gives no vDSO, so failure is no error here.
-fn zero_tsc_offset(fd: &kvm_ioctls::VcpuFd) -> bool {
+fn zero_tsc_offset(fd: &VcpuFd) -> bool {
     // kvm-ioctls has KVM_SET_DEVICE_ATTR of vCPUs for other architectures only.
     const KVM_SET_DEVICE_ATTR: libc::c_ulong = 0x4018_aee1;
     let zero = 0u64;

@@ -4,7 +4,7 @@
 //! take neither guest-physical addresses nor kernel memory until they are touched.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use kvm_bindings::{KVM_MEM_READONLY, kvm_userspace_memory_region};
 use zerocopy::FromZeros;
@@ -34,6 +34,8 @@ pub struct Memslots {
     /// Read without the lock by the fault path; written under it, after KVM has the slot.
     chunks: Box<[AtomicU32]>,
     state: Mutex<State>,
+    /// Steps of system memory that have memslots; changed under the lock.
+    system_steps: AtomicU64,
     max_slots: usize,
     max_gpa: u64,
 }
@@ -42,7 +44,6 @@ pub struct Memslots {
 struct State {
     /// In the order of KVM's slot numbers.
     slots: Vec<Slot>,
-    system_steps: u64,
     arena_chunks: u32,
 }
 
@@ -53,7 +54,7 @@ impl Memslots {
         let chunks = usize::try_from(len / CHUNK_LEN).unwrap_or(usize::MAX);
         // Zeroed by the kernel: only the pages of chunks in use ever exist.
         let chunks = <[AtomicU32]>::new_box_zeroed_with_elems(chunks).map_err(|_| VmError::Full("chunks"))?;
-        Ok(Self { arena, chunks, state: Mutex::default(), max_slots, max_gpa })
+        Ok(Self { arena, chunks, state: Mutex::default(), system_steps: AtomicU64::new(0), max_slots, max_gpa })
     }
 
     /// GPA of the arena byte at `hva`; gives its chunk a memslot if it has none.
@@ -68,17 +69,20 @@ impl Memslots {
         Ok(ARENA_GPA + u64::from(number) * CHUNK_LEN + offset % CHUNK_LEN)
     }
 
-    /// Gives memslots to the system memory handed out so far.
+    /// Gives memslots to the system memory handed out so far, and to what is handed out next.
     pub fn back_system(&self, vm: &VmHandle, system: &SystemMemory) -> Result<(), VmError> {
+        if self.system_steps.load(Ordering::Acquire) >= system.nr_steps() {
+            return Ok(());
+        }
         let mut state = self.lock();
-        while state.system_steps < system.nr_steps() {
-            let gpa = state.system_steps * SYSTEM_STEP as u64;
+        while self.system_steps.load(Ordering::Relaxed) < system.nr_steps() {
+            let gpa = self.system_steps.load(Ordering::Relaxed) * SYSTEM_STEP as u64;
             self.add(
                 &mut state,
                 vm,
                 Slot { gpa, hva: system.host_addr() + gpa, len: SYSTEM_STEP as u64, is_read_only: false },
             )?;
-            state.system_steps += 1;
+            self.system_steps.fetch_add(1, Ordering::Release);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ pub mod kick;
 pub mod layout;
 pub mod machine;
 pub mod memslots;
+mod pool;
 mod remedy;
 pub mod startup;
 pub mod stubs;
@@ -13,6 +14,7 @@ pub mod trap;
 pub mod vcpu;
 
 pub use machine::Machine;
+pub use pool::PoolGuard;
 pub use trap::{BadExit, Trap};
 pub use vcpu::{Vcpu, VcpuState};
 

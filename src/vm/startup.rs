@@ -86,7 +86,7 @@ impl Pages {
 }
 
 fn map(machine: &Machine, va: u64, gpa: u64, rights: Entry) -> Result<(), VmError> {
-    machine.tables().map_pages(va, va + PAGE_SIZE, gpa, rights).map_err(|_| VmError::Full("page tables"))
+    machine.map_pages(va, va + PAGE_SIZE, gpa, rights)
 }
 
 /// `syscall` once: it leaves by the system call stub, or as a page fault at LSTAR from user mode.

@@ -65,9 +65,11 @@ impl SystemMemory {
         true
     }
 
-    /// Number of [`SYSTEM_STEP`]s that hold pages handed out so far.
+    /// Number of [`SYSTEM_STEP`]s that hold the pages handed out so far and those of the next few calls.
     pub fn nr_steps(&self) -> u64 {
-        self.next.load(Ordering::Relaxed).min(SYSTEM_LEN as u64).div_ceil(SYSTEM_STEP as u64)
+        /// More than all threads together allocate between two looks.
+        const LEAD: u64 = 64 * PAGE_SIZE;
+        (self.next.load(Ordering::Relaxed) + LEAD).min(SYSTEM_LEN as u64).div_ceil(SYSTEM_STEP as u64)
     }
 
     /// Copies `bytes` to `gpa`, which the caller has from [`allocate_page`](Self::allocate_page).

@@ -9,12 +9,17 @@
 static char text[64];
 
 // Bytes cross a pty on a kernel worker: wait for them.
-static int arrived(int fd) { return poll(&(struct pollfd){fd, POLLIN, 0}, 1, 1000); }
+static int arrived(int fd) { return poll(&(struct pollfd){fd, POLLIN, 0}, 1, 5000); }
 
-static const char *get(int fd) {
-    arrived(fd);
-    ssize_t length = read(fd, text, sizeof text - 1);
-    text[length > 0 ? length : 0] = 0;
+// What arrives, piece by piece, until it is `count` bytes.
+static const char *get(int fd, size_t count) {
+    size_t length = 0;
+    ssize_t piece = 1;
+    while (length < count && piece > 0 && arrived(fd) == 1) {
+        piece = read(fd, text + length, sizeof text - 1 - length);
+        length += piece > 0 ? (size_t)piece : 0;
+    }
+    text[length] = 0;
     return text;
 }
 
@@ -48,10 +53,10 @@ int main(void) {
     CHECK_EQ(write(master, "abx\177c", 5), 5);
     CHECK_ERR(read(slave, text, sizeof text), EAGAIN);
     CHECK_EQ(write(master, "\n", 1), 1);
-    CHECK_STR(get(slave), "abc\n");
-    CHECK_STR(get(master), "abx\b \bc\r\n");
+    CHECK_STR(get(slave, 4), "abc\n");
+    CHECK_STR(get(master, 9), "abx\b \bc\r\n");
     CHECK_EQ(write(slave, "out\n", 4), 4);
-    CHECK_STR(get(master), "out\r\n");
+    CHECK_STR(get(master, 5), "out\r\n");
     CHECK_EQ(write(master, "\4", 1), 1);
     CHECK_EQ(arrived(slave), 1);
     CHECK_EQ(read(slave, text, sizeof text), 0);
@@ -60,7 +65,7 @@ int main(void) {
     cfmakeraw(&tty);
     CHECK_OK(tcsetattr(slave, TCSANOW, &tty));
     CHECK_EQ(write(master, "r\3\n", 3), 3);
-    CHECK_STR(get(slave), "r\3\n");
+    CHECK_STR(get(slave, 3), "r\3\n");
     CHECK_ERR(read(master, text, sizeof text), EAGAIN);
     int queued = -1;
     CHECK_EQ(write(master, "12345", 5), 5);

@@ -35,6 +35,8 @@ static void sse(unsigned unmasked, double a, char op, double b) {
 int main(void) {
     CHECK_OK(install(SIGFPE, handler, 0));
     sse(0x80, 0.0, '/', 0.0);
+    if (count == 0)
+        SKIP("a processor without SSE exceptions");
     CHECK(code == FPE_FLTINV && vector == 19 && is_here);
     CHECK_EQ(_mm_getcsr() & 0x1f80, 0x1f80);
     sse(0x200, 1.0, '/', 0.0);

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -153,6 +153,13 @@ impl Invocation {
         Ok(self)
     }
 
+    /// Run by the user and the group of this number, who own its folder. As a rule only root can do that.
+    pub(crate) fn by_user(mut self, id: u32) -> io::Result<Self> {
+        chown(self.dir.path(), Some(id), Some(id))?;
+        self.command.uid(id).gid(id);
+        Ok(self)
+    }
+
     /// Its folder.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
@@ -255,7 +262,7 @@ fn drain(mut pipe: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
 
 /// What was read. A descendant that lives on and holds the pipe costs the output, not the test run.
 fn collect(drained: Option<Receiver<Vec<u8>>>) -> Vec<u8> {
-    let content = drained.map(|receiver| receiver.recv_timeout(Duration::from_secs(5)));
+    let content = drained.map(|receiver| receiver.recv_timeout(Duration::from_secs(30)));
     content.and_then(Result::ok).unwrap_or_else(|| b"(a descendant keeps the pipe open)\n".to_vec())
 }
 

@@ -96,7 +96,7 @@ impl Scratch {
 
     /// Maps the page at `gpa` into the guest at `gva`.
     pub(super) fn map_at(&self, gva: u64, gpa: u64, rights: Entry) -> Result<(), VmError> {
-        self.machine.tables().map_pages(gva, gva + PAGE_SIZE, gpa, rights).map_err(|_| VmError::Full("page tables"))
+        self.machine.map_pages(gva, gva + PAGE_SIZE, gpa, rights)
     }
 
     /// Makes `page` absent in the guest's tables; vCPUs may go on seeing it.

@@ -1,0 +1,64 @@
+//! Threads: clone(2) with CLONE_THREAD.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use nix::unistd::Pid;
+
+use super::fork::{NewProcess, adjust_child, write_tid};
+use super::{Task, exit};
+use crate::abi::Errno;
+use crate::sys::thread;
+
+const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
+const CHILD_SETTID: u64 = libc::CLONE_CHILD_SETTID as u64;
+
+/// Makes a thread of the calling process and returns its id. It is a host thread that drives a vCPU of its own.
+///
+/// # Errors
+/// `EAGAIN` when there are no more vCPUs, or threads of the host.
+pub fn clone_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    let process = Arc::clone(&task.process);
+    let machine = process.mm.machine();
+    let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
+    machine.stock_vcpus().map_err(|_| Errno::EAGAIN)?;
+    // It blocks all signals until it knows whose they are.
+    task.signals.hold_off()?;
+    let result = machine.take_vcpu(&state).map_err(|_| Errno::EAGAIN).and_then(|vcpu| {
+        let mut child = Task::asleep(vcpu, Arc::clone(&process), task.signals.of_thread());
+        match adjust_child(&mut child, new) {
+            Ok(()) => start(child, *new),
+            Err(errno) => {
+                machine.return_vcpu(child.vcpu);
+                Err(errno)
+            }
+        }
+    });
+    task.signals.let_in();
+    result.map(|tid| u64::from(tid.as_raw().unsigned_abs()))
+}
+
+/// Returns when the thread exists and its id is where the flags say.
+fn start(mut child: Task, new: NewProcess) -> Result<Pid, Errno> {
+    child.vcpu.regs_mut().rax = 0;
+    let (started, has_started) = sync_channel(1);
+    thread::spawn(move || run(child, &new, &started)).map_err(|_| Errno::EAGAIN)?;
+    has_started.recv().map_err(|_| Errno::EAGAIN)
+}
+
+fn run(mut task: Task, new: &NewProcess, started: &SyncSender<Pid>) {
+    task.begin();
+    if new.has(PARENT_SETTID) {
+        write_tid(&task, new.parent_tid, task.tid().as_raw());
+    }
+    if new.has(CHILD_SETTID) {
+        write_tid(&task, new.child_tid, task.tid().as_raw());
+    }
+    task.process.threads.add(task.tid(), task.robust_list.clone());
+    // The caller waits for it.
+    let _ = started.send(task.tid());
+    task.signals.begin();
+    let run_loop = task.process.run_loop.clone();
+    let result = run_loop.run(&mut task);
+    exit::finish(task, result);
+}

@@ -1,0 +1,107 @@
+//! exit(2), exit_group(2) and what follows (the kernel's `kernel/exit.c`).
+
+use nix::unistd::{Pid, getpid};
+
+use super::{Process, Task};
+use crate::Error;
+use crate::abi::UserAddr;
+use crate::mm::AddressSpace;
+use crate::sys::call::wake_futex;
+use crate::sys::{clone, signal, thread};
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// By exit(2), with the low eight bits of its argument.
+    Code(u8),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl ExitStatus {
+    /// The status that a parent sees of `exit(status)`.
+    pub fn code(status: i32) -> Self {
+        let [low, ..] = status.to_le_bytes();
+        Self::Code(low)
+    }
+}
+
+/// What ends with a task's run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The thread alone, with this code; if it is the last one, the process too.
+    Thread(u8),
+    /// All threads.
+    Process(ExitStatus),
+}
+
+impl End {
+    /// For a process of one thread.
+    pub fn of_single_thread(self) -> ExitStatus {
+        match self {
+            Self::Thread(code) => ExitStatus::Code(code),
+            Self::Process(status) => status,
+        }
+    }
+}
+
+/// Ends what `result` says. Returns in a thread that is to end alone; the first thread of a process ends here.
+pub fn finish(task: Task, result: Result<End, Error>) {
+    match result {
+        Ok(End::Thread(code)) => leave(task, code),
+        Ok(End::Process(status)) => task.process.end(Ok(status)),
+        Err(error) => task.process.end(Err(error)),
+    }
+}
+
+/// Ends the calling thread. Its signals are held off.
+fn leave(task: Task, code: u8) {
+    let tid = task.tid();
+    task.robust_list.hand_on(&task.process.mm, tid.as_raw());
+    let Task { vcpu, process, clear_child_tid, .. } = task;
+    process.mm.machine().return_vcpu(vcpu);
+    let is_last = process.threads.remove(tid);
+    clear_tid(&process.mm, clear_child_tid);
+    if is_last {
+        // The process ends as its last thread does (`synchronize_group_exit`).
+        process.end(Ok(ExitStatus::Code(code)));
+    }
+    if is_first(tid) {
+        thread::exit_first(code);
+    }
+}
+
+/// The first thread of a process has the process's number.
+fn is_first(tid: Pid) -> bool {
+    tid == getpid()
+}
+
+/// What a task does when it leaves memory that others use (`mm_release` in the kernel's `kernel/fork.c`).
+pub fn leave_memory(task: &mut Task) {
+    let mm = &task.process.mm;
+    task.robust_list.hand_on(mm, task.tid().as_raw());
+    clear_tid(mm, std::mem::take(&mut task.clear_child_tid));
+}
+
+fn clear_tid(mm: &AddressSpace, clear_child_tid: UserAddr) {
+    if !clear_child_tid.is_null() && mm.copy_out(clear_child_tid, &[0; 4]).is_ok() {
+        wake_futex(mm.hva(clear_child_tid.raw()));
+    }
+}
+
+impl Process {
+    /// Ends all threads, from whichever.
+    pub fn end(&self, result: Result<ExitStatus, Error>) -> ! {
+        self.threads.end_all(&self.mm);
+        self.report(&result);
+        match result {
+            Ok(ExitStatus::Code(code)) => clone::exit_now(code),
+            Ok(ExitStatus::Signal(signal)) => signal::die_by(signal),
+            Err(error) => clone::exit_now(error.exit_status()),
+        }
+    }
+
+    fn report(&self, result: &Result<ExitStatus, Error>) {
+        self.run_loop.report(self, result);
+    }
+}
