@@ -26,10 +26,12 @@ cli exists key
 (sleep 0.3; cli rpush queue job) >/dev/null &
 cli blpop queue 10
 cli nosuchcommand
-(cli --csv subscribe news | head -n 2) &
+cli --csv subscribe news >heard &
 subscriber=$!
 for i in $(seq 200); do [ "$(cli publish news hello)" = 1 ] && break; sleep 0.05; done
-wait $subscriber
+for i in $(seq 200); do grep -q hello heard && break; sleep 0.05; done
+kill $subscriber
+cat heard
 redis-benchmark -p $port -q -n 1000 -c 20 -P 4 -t ping,set,get,incr,lpush,lrange_100 | tr '\r' '\n' | sed -n 's/: [0-9.]* requests per second.*/ done/p'
 redis-benchmark -p $port -q -n 500 -c 10 --threads 2 -t set | tr '\r' '\n' | sed -n 's/: [0-9.]* requests per second.*/ done/p'
 cli dbsize

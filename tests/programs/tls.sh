@@ -1,7 +1,7 @@
 # OpenSSL with several processes and as many clients at once.
 # needs openssl
 # only ci
-openssl speed -seconds 1 -multi 2 -bytes 1024 sha256 aes-128-cbc 2>/dev/null | sed 's/[0-9.]*k//g;s/ *$//' | grep -v -e ^version -e ^built -e ^options -e ^compiler -e ^CPUINFO
+openssl speed -seconds 1 -multi 2 -bytes 1024 sha256 aes-128-cbc 2>/dev/null | sed 's/[0-9.]*k//g;s/ *$//;s/:[0-9.]* from/ from/' | sort | grep -v -e ^version -e ^built -e ^options -e ^compiler -e ^CPUINFO
 openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /CN=localhost -days 1000 2>/dev/null
 port=$((20000 + $$ % 20000))
 openssl s_server -accept 127.0.0.1:$port -key key.pem -cert cert.pem -www -quiet >/dev/null 2>&1 &
