@@ -13,12 +13,13 @@ use crate::loader::stack::StackImage;
 use crate::mm::{Access, AddressSpace, Arena, FaultError};
 use crate::proc::exit::finish;
 use crate::proc::handover::Kept;
+use crate::proc::view::Views;
 use crate::proc::{End, ExitStatus, Inherited, Process, RunLoop, Settings, Task, Threads};
 use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
 use crate::sys::capture;
 use crate::sys::exec::Strings;
-use crate::syscall::{self, Observer};
+use crate::syscall::{self, Observer, Vsyscall};
 use crate::vm::{Machine, Trap, kick};
 use crate::x86::{PageFaultCode, UserRegs, Vector};
 
@@ -58,6 +59,7 @@ impl Runner {
         let arena = Arena::new()?;
         let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm)?;
         let mm = Arc::new(AddressSpace::new(arena, Arc::new(machine), inherited.memory_limits));
+        let views = Arc::new(Views::new());
         let not_executable = |source| Error::NotExecutable { program: config.name.clone(), source };
         let mut program = config.program;
         let file = script::follow(config.file, &mut program, exec::open_interp).map_err(not_executable)?;
@@ -72,6 +74,7 @@ impl Runner {
             actions: Arc::new(inherited.actions),
             limits: inherited.limits,
             executable: Arc::new(raised(file)?),
+            views,
             settings: Arc::new(config.settings),
             run_loop: run_loop(observer, report),
             threads: Threads::default(),
@@ -195,12 +198,23 @@ fn deliver(task: &mut Task, fault: &Fault, observer: Option<&Observer>) -> Resul
 }
 
 /// Resolves a page fault, or says what it is.
-fn page_fault(task: &Task, addr: u64, code: PageFaultCode) -> Result<Option<Fault>, Error> {
+fn page_fault(task: &mut Task, addr: u64, code: PageFaultCode) -> Result<Option<Fault>, Error> {
     if addr >= TASK_SIZE {
-        // Which addresses of the kernel exist is nobody's business (`set_signal_archinfo`).
-        return Ok(Some(Fault::maperr(addr, code | PageFaultCode::PRESENT)));
+        return Ok(kernel_fault(task, addr, code));
     }
     unresolved(task.process.mm.fault(addr, Access::from(code)), addr, code)
+}
+
+/// The fault that an access to the kernel's addresses is, unless it is a call into the legacy page.
+fn kernel_fault(task: &mut Task, addr: u64, code: PageFaultCode) -> Option<Fault> {
+    // Which addresses of the kernel exist is nobody's business (`set_signal_archinfo`).
+    let fault = |addr| Fault::maperr(addr, code | PageFaultCode::PRESENT);
+    match syscall::vsyscall(task, addr, code) {
+        Vsyscall::Returned => None,
+        Vsyscall::None => Some(fault(addr)),
+        Vsyscall::BadAddress(pointer) => Some(fault(pointer)),
+        Vsyscall::Refused => Some(Fault { code: exception::code::SI_KERNEL, ..fault(0) }),
+    }
 }
 
 /// The fault that the access at `addr` is, unless it was resolved.

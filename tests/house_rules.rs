@@ -22,6 +22,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/mm/arena.rs",
     "src/mm/map.rs",
     "src/mm/remap.rs",
+    "src/mm/segment.rs",
     "src/mm/user.rs",
     "src/sys/call.rs",
     "src/sys/capture.rs",

@@ -7,14 +7,14 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
-use super::elf::{ElfError, ElfKind, ElfPlan, LoadBias, PHENT, PIE_BASE, Step};
+use super::elf::{ElfError, ElfKind, ElfPlan, LoadBias, PHENT, PIE_BASE, Segment, Step};
 use super::stack::{StackError, StackImage, StackSpec};
 use super::vdso;
 use crate::abi::auxv::{AuxEntry, AuxKey};
 use crate::abi::mman::{MapFlags, Prot};
 use crate::abi::{Errno, PAGE_SIZE, TASK_SIZE, UserAddr};
 use crate::mm::vma::VmaName;
-use crate::mm::{AddressSpace, MapRequest, Where};
+use crate::mm::{AddressSpace, Landmarks, MapRequest, Where};
 
 /// Bytes of stack that are mapped at the start, beside what the image takes (`setup_arg_pages`).
 const STACK_EXPAND: u64 = 32 * PAGE_SIZE;
@@ -153,6 +153,7 @@ pub fn load(mm: &AddressSpace, file: &File, program: &Program) -> Result<Entry, 
         auxv.push((AuxKey::SysinfoEhdr, vdso.raw()));
     }
     let stack = write_stack(mm, &plan, program, &auxv)?;
+    mm.set_landmarks(landmarks(&plan, bias, &stack));
     Ok(Entry { rip: start, stack })
 }
 
@@ -226,6 +227,25 @@ fn map_image(mm: &AddressSpace, file: &File, plan: &ElfPlan, bias: LoadBias) -> 
         }
     }
     Ok(())
+}
+
+/// What `/proc/PID/stat` tells of the program's places.
+fn landmarks(plan: &ElfPlan, bias: LoadBias, stack: &StackImage) -> Landmarks {
+    let ends = |segment: &Segment| (segment.vaddr, segment.vaddr + segment.filesz);
+    let code = || plan.segments.iter().filter(|segment| segment.prot.contains(Prot::EXEC)).map(ends);
+    let placed = |start: Option<u64>, end: Option<u64>| {
+        (bias.apply(start.unwrap_or(0)).raw(), bias.apply(end.unwrap_or(0)).raw())
+    };
+    Landmarks {
+        code: placed(code().map(|(start, _)| start).min(), code().map(|(_, end)| end).max()),
+        data: placed(
+            plan.segments.iter().map(|segment| segment.vaddr).max(),
+            plan.segments.iter().map(|segment| ends(segment).1).max(),
+        ),
+        stack: stack.sp.raw(),
+        args: (stack.arg_start.raw(), stack.arg_end.raw()),
+        env: (stack.env_start.raw(), stack.env_end.raw()),
+    }
 }
 
 /// Behind the program; for one that was placed in the mmap area, where a program usually is.

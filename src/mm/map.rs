@@ -198,7 +198,7 @@ impl Inner {
     }
 
     /// `RLIMIT_AS`, `RLIMIT_DATA` and `RLIMIT_MEMLOCK`, less what the mapping replaces.
-    fn check_limits(&self, range: PageRange, vma: &mut Vma) -> Result<(), Errno> {
+    pub(super) fn check_limits(&self, range: PageRange, vma: &mut Vma) -> Result<(), Errno> {
         let added = range.len() - self.vmas.mapped_len(range);
         if !self.vmas.may_expand(vma, added, &self.limits) {
             return Err(Errno::ENOMEM);

@@ -19,7 +19,9 @@ mod fork;
 mod map;
 mod protect;
 mod remap;
+mod report;
 mod residency;
+mod segment;
 mod unmap;
 mod user;
 pub mod vma;
@@ -32,6 +34,7 @@ pub use brk::Brk;
 pub use fault::{Access, FaultError};
 pub use fork::{ForkPlan, MmGuard};
 pub use map::{MapRequest, Where};
+pub use report::{Landmarks, Sizes};
 
 use crate::abi::mman::Prot;
 use crate::abi::{Errno, PAGE_SIZE, PageRange, TASK_SIZE};
@@ -67,6 +70,8 @@ struct Inner {
     next_object: u64,
     /// Where the top-down search for holes begins.
     mmap_base: u64,
+    /// Where the parts of the program lie.
+    landmarks: Landmarks,
     /// Pages of the runner's own that the guest sees, whatever has become of their VMAs.
     foreign: Vec<Foreign>,
 }
@@ -84,6 +89,7 @@ impl AddressSpace {
                 lock_future: VmaFlags::empty(),
                 next_object: 0,
                 mmap_base: mmap_base(limits.stack, 0),
+                landmarks: Landmarks::default(),
                 foreign: Vec::new(),
             }),
             stack_gap: [AtomicU64::new(0), AtomicU64::new(0)],

@@ -90,6 +90,15 @@ pub enum Backing {
         /// Bytes from the start of the object.
         offset: u64,
     },
+    /// A System V segment, which mappings of the same attachment show in parts.
+    Segment {
+        /// Which attachment.
+        attachment: ObjectId,
+        /// Bytes from the start of the segment.
+        offset: u64,
+        /// Bytes of the whole segment.
+        len: u64,
+    },
     /// A file, private or shared.
     File {
         /// Which file.
@@ -106,7 +115,9 @@ impl Backing {
         match &mut backing {
             Self::Anonymous => {}
             // mmap(2) refuses what would pass 2^64 (EOVERFLOW), so this never wraps for a range that the guest got.
-            Self::SharedAnonymous { offset, .. } | Self::File { offset, .. } => *offset = offset.wrapping_add(skipped),
+            Self::SharedAnonymous { offset, .. } | Self::Segment { offset, .. } | Self::File { offset, .. } => {
+                *offset = offset.wrapping_add(skipped);
+            }
         }
         backing
     }
@@ -117,6 +128,9 @@ impl Backing {
             (Self::Anonymous, Self::Anonymous) => true,
             (Self::SharedAnonymous { object, offset }, Self::SharedAnonymous { object: next_object, offset: next }) => {
                 object == next_object && offset.wrapping_add(len) == *next
+            }
+            (Self::Segment { attachment, offset, .. }, Self::Segment { attachment: other, offset: next, .. }) => {
+                attachment == other && offset.wrapping_add(len) == *next
             }
             (Self::File { file, offset }, Self::File { file: next_file, offset: next }) => {
                 offset.wrapping_add(len) == *next && file == next_file
@@ -350,6 +364,8 @@ pub struct VmaMap {
     vmas: BTreeMap<u64, Piece>,
     /// Each sum equals the sum of the lengths of the VMAs in `vmas` that it counts.
     usage: Usage,
+    /// The highest that `usage.total` ever was.
+    peak: u64,
     /// Grows with each change, so that an older view of the map can be told from a fresh one.
     generation: u64,
     /// `vm.max_map_count`. `vmas` may be one longer, as Linux's mmap(2) checks before it adds.
@@ -366,7 +382,7 @@ impl VmaMap {
     /// An empty map for up to `max_vmas` VMAs.
     pub const fn new(max_vmas: usize) -> Self {
         let usage = Usage { total: 0, locked: 0, data: 0, stack: 0, code: 0 };
-        Self { vmas: BTreeMap::new(), usage, generation: 0, max_vmas }
+        Self { vmas: BTreeMap::new(), usage, peak: 0, generation: 0, max_vmas }
     }
 
     /// Number of VMAs.
@@ -377,6 +393,11 @@ impl VmaMap {
     /// Sums over all VMAs.
     pub const fn usage(&self) -> Usage {
         self.usage
+    }
+
+    /// The most bytes that were ever mapped at a time: `VmPeak`.
+    pub const fn peak(&self) -> u64 {
+        self.peak
     }
 
     /// A number that differs after each change.
@@ -671,6 +692,7 @@ impl VmaMap {
             self.usage.add(range, &vma);
             self.vmas.insert(range.start(), (range, vma));
         }
+        self.peak = self.peak.max(self.usage.total);
         self.generation += 1;
         self.debug_validate();
     }

@@ -13,6 +13,7 @@ mod settings;
 mod signals;
 mod task;
 mod threads;
+pub mod view;
 
 pub use exit::{End, ExitStatus};
 pub use handover::Handover;

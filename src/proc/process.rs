@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 
+use super::view::Views;
 use super::{End, ExitStatus, HardLimits, Missing, Settings, Task, Threads};
 use crate::Error;
 use crate::mm::AddressSpace;
@@ -22,6 +23,8 @@ pub struct Process {
     pub limits: HardLimits,
     /// The file of its program, which `/proc/self/exe` stands for.
     pub executable: Arc<File>,
+    /// Files that show the guest where the host's would show the runner.
+    pub views: Arc<Views>,
     /// What the user asked for.
     pub settings: Arc<Settings>,
     /// Runs a task to its end.
@@ -41,6 +44,7 @@ impl Process {
             actions: if shares_actions { actions.clone() } else { Arc::new(Actions::clone(actions)) },
             limits: self.limits.clone(),
             executable: self.executable.clone(),
+            views: self.views.clone(),
             settings: self.settings.clone(),
             run_loop: self.run_loop.clone(),
             threads: Threads::default(),

@@ -171,6 +171,11 @@ impl ThreadSignals {
         &mut self.held
     }
 
+    /// Which signals are pending here and not on the host, as far as they have been collected.
+    pub fn held_now(&self) -> SigSet {
+        self.held.pending()
+    }
+
     fn collect_sent(&mut self) {
         // There is room: each of them is there once at most.
         capture::take_sent(|raw| {

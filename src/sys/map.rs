@@ -99,3 +99,25 @@ pub unsafe fn remap(from: Hva, old_len: u64, to: Hva, new_len: u64, flags: i32) 
     let at = unsafe { libc::mremap(pointer(from), bytes(old_len), bytes(new_len), flags, pointer(to)) };
     if at == libc::MAP_FAILED { Err(Errno::last_os_error()) } else { Ok(()) }
 }
+
+/// shmat(2) at an address of the kernel's choice.
+pub fn attach(id: i32, flags: i32) -> Result<Hva, Errno> {
+    // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+    let at = unsafe { libc::shmat(id, std::ptr::null(), flags) };
+    if at == libc::MAP_FAILED { Err(Errno::last_os_error()) } else { Ok(at.addr() as u64) }
+}
+
+/// shmdt(2) of what [`attach`] returned; nothing happens if it is no longer there.
+pub fn detach(hva: Hva) {
+    // SAFETY: the kernel unmaps what it knows as an attachment that starts there, and Rust has no reference into it.
+    let _ = unsafe { libc::shmdt(pointer(hva)) };
+}
+
+/// Bytes of a System V segment (shmctl(2) with `IPC_STAT`).
+pub fn segment_len(id: i32) -> Result<u64, Errno> {
+    let mut status = std::mem::MaybeUninit::<libc::shmid_ds>::zeroed();
+    // SAFETY: the kernel fills the structure.
+    check(unsafe { libc::shmctl(id, libc::IPC_STAT, status.as_mut_ptr()) })?;
+    // SAFETY: all bytes are numbers, and were zeroed first.
+    Ok(unsafe { status.assume_init() }.shm_segsz as u64)
+}

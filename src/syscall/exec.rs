@@ -101,7 +101,7 @@ fn read_path(task: &Task, request: &Request) -> Result<CString, Errno> {
 }
 
 fn open(task: &Task, request: &Request, path: &CStr) -> Result<File, Errno> {
-    match procfs::own_executable(task, path.to_bytes()) {
+    match procfs::redirected(task, request.dir, path.to_bytes()) {
         Some(own) => crate::sys::exec::open(None, &own, 0),
         None => crate::sys::exec::open(request.dir.map(Fd::raw), path, request.flags),
     }

@@ -1,4 +1,4 @@
-//! System V message queues, semaphores and shared memory, but for mapping it (the kernel's `ipc/`).
+//! System V message queues, semaphores and shared memory (the kernel's `ipc/`).
 
 use super::host::{HostArg, args, passthrough};
 use super::iovec::MAX_RW_COUNT;
@@ -105,4 +105,12 @@ pub(super) fn sys_shmctl(task: &mut Task, segment: i32, command: i32, arg: UserA
         _ => HostArg::Int(0),
     };
     task.host(libc::SYS_shmctl, args![segment, command, arg])
+}
+
+pub(super) fn sys_shmat(task: &mut Task, segment: i32, addr: UserAddr, flags: i32) -> Result<UserAddr, Errno> {
+    task.process.mm.attach(segment, addr, flags)
+}
+
+pub(super) fn sys_shmdt(task: &mut Task, addr: UserAddr) -> Result<(), Errno> {
+    task.process.mm.detach(addr)
 }

@@ -44,6 +44,8 @@ mod sync;
 mod system;
 pub mod table;
 mod time;
+mod view;
+mod vsyscall;
 mod xattr;
 
 use crate::abi::{Errno, UserAddr};
@@ -52,6 +54,7 @@ pub use handler::Handler;
 pub use stats::Stats;
 pub use strace::Tracer;
 pub use table::{Entry, Level, TABLE};
+pub use vsyscall::{Vsyscall, vsyscall};
 
 /// What a handler leaves behind when it succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

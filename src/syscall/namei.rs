@@ -87,7 +87,7 @@ pub(super) fn sys_readlink(task: &mut Task, path: PathPtr, to: BytesOut, len: i3
 }
 
 pub(super) fn sys_readlinkat(task: &mut Task, dir: Fd, path: PathPtr, to: BytesOut, len: i32) -> Result<u64, Errno> {
-    task.host(libc::SYS_readlinkat, args![dir, &task.path(path), link_buffer(to.0, len), len])
+    task.host(libc::SYS_readlinkat, args![dir, &task.path_at(dir, path), link_buffer(to.0, len), len])
 }
 
 /// A length below zero is for the host to refuse.

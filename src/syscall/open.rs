@@ -17,13 +17,13 @@ pub(super) fn sys_open(task: &mut Task, path: PathPtr, flags: OpenFlags, mode: M
 }
 
 pub(super) fn sys_openat(task: &mut Task, dir: Fd, path: PathPtr, flags: OpenFlags, mode: Mode) -> Result<u64, Errno> {
-    let fd = task.host(libc::SYS_openat, args![dir, &task.path(path), flags.0, mode.0])?;
+    let fd = task.host(libc::SYS_openat, args![dir, &task.path_at(dir, path), flags.0, mode.0])?;
     opened(task, fd)
 }
 
 pub(super) fn sys_openat2(task: &mut Task, dir: Fd, path: PathPtr, how: UserAddr, how_len: u64) -> Result<u64, Errno> {
     let how = HostArg::Guest(how, how_len.min(PAGE_SIZE));
-    let fd = task.host(libc::SYS_openat2, args![dir, &task.path(path), how, how_len])?;
+    let fd = task.host(libc::SYS_openat2, args![dir, &task.path_at(dir, path), how, how_len])?;
     opened(task, fd)
 }
 
@@ -41,7 +41,7 @@ pub(super) fn sys_name_to_handle_at(
     flags: AtFlags,
 ) -> Result<u64, Errno> {
     let handle = HostArg::Guest(handle, FILE_HANDLE_LEN);
-    task.host(libc::SYS_name_to_handle_at, args![dir, &task.path(path), handle, mount_id, flags.0])
+    task.host(libc::SYS_name_to_handle_at, args![dir, &task.path_at(dir, path), handle, mount_id, flags.0])
 }
 
 pub(super) fn sys_open_by_handle_at(
@@ -57,12 +57,12 @@ pub(super) fn sys_open_by_handle_at(
 
 /// What the guest gets of a file that was just opened for it.
 fn opened(task: &Task, fd: u64) -> Result<u64, Errno> {
-    if !procfs::is_runner_memory(fd, task.process.settings.executable.as_ref()) {
-        return Ok(fd);
+    if let Err(errno) = procfs::note_opened(task, fd) {
+        task.missing(format_args!("/proc/PID/mem of a process that kvm-se runs"));
+        task.host(libc::SYS_close, args![fd])?;
+        return Err(errno);
     }
-    task.missing(format_args!("/proc/PID/mem of a process that kvm-se runs"));
-    task.host(libc::SYS_close, args![fd])?;
-    Err(Errno::EACCES)
+    Ok(fd)
 }
 
 pub(super) fn sys_close(task: &mut Task, fd: Fd) -> Result<u64, Errno> {
@@ -112,7 +112,7 @@ pub(super) fn sys_access(task: &mut Task, path: PathPtr, mode: AccessBits) -> Re
 }
 
 pub(super) fn sys_faccessat(task: &mut Task, dir: Fd, path: PathPtr, mode: AccessBits) -> Result<u64, Errno> {
-    task.host(libc::SYS_faccessat, args![dir, &task.path(path), mode.0])
+    task.host(libc::SYS_faccessat, args![dir, &task.path_at(dir, path), mode.0])
 }
 
 pub(super) fn sys_faccessat2(
@@ -122,5 +122,5 @@ pub(super) fn sys_faccessat2(
     mode: AccessBits,
     flags: AtFlags,
 ) -> Result<u64, Errno> {
-    task.host(libc::SYS_faccessat2, args![dir, &task.path(path), mode.0, flags.0])
+    task.host(libc::SYS_faccessat2, args![dir, &task.path_at(dir, path), mode.0, flags.0])
 }

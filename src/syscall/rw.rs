@@ -3,6 +3,7 @@
 use super::arg::{BytesIn, BytesOut, Fd, RwFlags, Whence};
 use super::host::{HostArg, args};
 use super::iovec::{Iovec, MAX_RW_COUNT};
+use super::view::{self, Transfer};
 use crate::abi::{Errno, TASK_SIZE, UserAddr, UserPtr};
 use crate::proc::Task;
 
@@ -13,6 +14,9 @@ fn buffer(addr: UserAddr, len: u64) -> HostArg<'static> {
 }
 
 pub(super) fn sys_read(task: &mut Task, fd: Fd, to: BytesOut, len: u64) -> Result<u64, Errno> {
+    if let Some(result) = view::transfer(task, fd, &Transfer::read(to.0, len)) {
+        return result;
+    }
     if let Some(pieces) = task.pieces(to.0, len) {
         return task.host(libc::SYS_readv, args![fd, &pieces, pieces.count()]);
     }
@@ -20,6 +24,9 @@ pub(super) fn sys_read(task: &mut Task, fd: Fd, to: BytesOut, len: u64) -> Resul
 }
 
 pub(super) fn sys_write(task: &mut Task, fd: Fd, from: BytesIn, len: u64) -> Result<u64, Errno> {
+    if let Some(result) = view::transfer(task, fd, &Transfer::write(from.0, len)) {
+        return result;
+    }
     if let Some(pieces) = task.pieces(from.0, len) {
         return task.host(libc::SYS_writev, args![fd, &pieces, pieces.count()]);
     }
@@ -27,6 +34,9 @@ pub(super) fn sys_write(task: &mut Task, fd: Fd, from: BytesIn, len: u64) -> Res
 }
 
 pub(super) fn sys_pread64(task: &mut Task, fd: Fd, to: BytesOut, len: u64, offset: i64) -> Result<u64, Errno> {
+    if let Some(result) = view::transfer(task, fd, &Transfer::read(to.0, len).at(offset)) {
+        return result;
+    }
     if let Some(pieces) = task.pieces(to.0, len) {
         return task.host(libc::SYS_preadv, args![fd, &pieces, pieces.count(), offset, 0]);
     }
@@ -34,6 +44,9 @@ pub(super) fn sys_pread64(task: &mut Task, fd: Fd, to: BytesOut, len: u64, offse
 }
 
 pub(super) fn sys_pwrite64(task: &mut Task, fd: Fd, from: BytesIn, len: u64, offset: i64) -> Result<u64, Errno> {
+    if let Some(result) = view::transfer(task, fd, &Transfer::write(from.0, len).at(offset)) {
+        return result;
+    }
     if let Some(pieces) = task.pieces(from.0, len) {
         return task.host(libc::SYS_pwritev, args![fd, &pieces, pieces.count(), offset, 0]);
     }
@@ -43,11 +56,17 @@ pub(super) fn sys_pwrite64(task: &mut Task, fd: Fd, from: BytesIn, len: u64, off
 // The kernel takes the low half of the register that counts buffers.
 
 pub(super) fn sys_readv(task: &mut Task, fd: Fd, iov: UserPtr<Iovec>, count: u32) -> Result<u64, Errno> {
+    if let Some(result) = view::transfer(task, fd, &Transfer::read_pieces(iov, count)) {
+        return result;
+    }
     let iov = task.iovecs(iov, count.into())?;
     task.host(libc::SYS_readv, args![fd, &iov, iov.count()])
 }
 
 pub(super) fn sys_writev(task: &mut Task, fd: Fd, iov: UserPtr<Iovec>, count: u32) -> Result<u64, Errno> {
+    if let Some(result) = view::transfer(task, fd, &Transfer::write_pieces(iov, count)) {
+        return result;
+    }
     let iov = task.iovecs(iov, count.into())?;
     task.host(libc::SYS_writev, args![fd, &iov, iov.count()])
 }
@@ -60,6 +79,9 @@ pub(super) fn sys_preadv(
     offset: i64,
     offset_high: u64,
 ) -> Result<u64, Errno> {
+    if let Some(result) = view::transfer(task, fd, &Transfer::read_pieces(iov, count).at(offset)) {
+        return result;
+    }
     let iov = task.iovecs(iov, count.into())?;
     task.host(libc::SYS_preadv, args![fd, &iov, iov.count(), offset, offset_high])
 }
@@ -72,6 +94,9 @@ pub(super) fn sys_pwritev(
     offset: i64,
     offset_high: u64,
 ) -> Result<u64, Errno> {
+    if let Some(result) = view::transfer(task, fd, &Transfer::write_pieces(iov, count).at(offset)) {
+        return result;
+    }
     let iov = task.iovecs(iov, count.into())?;
     task.host(libc::SYS_pwritev, args![fd, &iov, iov.count(), offset, offset_high])
 }
@@ -85,6 +110,9 @@ pub(super) fn sys_preadv2(
     offset_high: u64,
     flags: RwFlags,
 ) -> Result<u64, Errno> {
+    if let Some(result) = view::transfer(task, fd, &Transfer::read_pieces(iov, count).at_or_current(offset)) {
+        return result;
+    }
     let iov = task.iovecs(iov, count.into())?;
     task.host(libc::SYS_preadv2, args![fd, &iov, iov.count(), offset, offset_high, flags.0])
 }
@@ -98,6 +126,9 @@ pub(super) fn sys_pwritev2(
     offset_high: u64,
     flags: RwFlags,
 ) -> Result<u64, Errno> {
+    if let Some(result) = view::transfer(task, fd, &Transfer::write_pieces(iov, count).at_or_current(offset)) {
+        return result;
+    }
     let iov = task.iovecs(iov, count.into())?;
     task.host(libc::SYS_pwritev2, args![fd, &iov, iov.count(), offset, offset_high, flags.0])
 }

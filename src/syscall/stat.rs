@@ -31,7 +31,7 @@ pub(super) fn sys_newfstatat(
     to: UserPtr<libc::stat>,
     flags: AtFlags,
 ) -> Result<u64, Errno> {
-    task.host(libc::SYS_newfstatat, args![dir, &task.path(path), to, flags.0])
+    task.host(libc::SYS_newfstatat, args![dir, &task.path_at(dir, path), to, flags.0])
 }
 
 pub(super) fn sys_statx(
@@ -42,7 +42,7 @@ pub(super) fn sys_statx(
     mask: Hex,
     to: UserPtr<libc::statx>,
 ) -> Result<u64, Errno> {
-    task.host(libc::SYS_statx, args![dir, &task.path(path), flags.0, mask.0, to])
+    task.host(libc::SYS_statx, args![dir, &task.path_at(dir, path), flags.0, mask.0, to])
 }
 
 pub(super) fn sys_statfs(task: &mut Task, path: PathPtr, to: UserPtr<libc::statfs>) -> Result<u64, Errno> {

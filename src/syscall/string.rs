@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use super::arg::PathPtr;
+use super::arg::{Fd, PathPtr};
 use super::host::HostArg;
 use super::procfs;
 use crate::abi::{Errno, TASK_SIZE, UserAddr};
@@ -39,11 +39,20 @@ impl<'a> From<&'a HostString> for HostArg<'a> {
 impl Task {
     /// The path at `path`, for the host (`getname` in the kernel's `fs/namei.c`).
     ///
-    /// Where the name would lead to the runner's executable it becomes one of the program's.
+    /// A name of the runner's executable becomes one of the program's, and what the guest does not have one of nothing.
     pub(super) fn path(&self, path: PathPtr) -> HostString {
+        self.path_from(None, path)
+    }
+
+    /// [`Task::path`], where a relative path starts from the directory `dir`.
+    pub(super) fn path_at(&self, dir: Fd, path: PathPtr) -> HostString {
+        self.path_from(Some(dir), path)
+    }
+
+    fn path_from(&self, dir: Option<Fd>, path: PathPtr) -> HostString {
         match self.string(path.0, PATH_MAX) {
             HostString::Copied(name) => {
-                HostString::Copied(procfs::own_executable(self, name.to_bytes()).unwrap_or(name))
+                HostString::Copied(procfs::redirected(self, dir, name.to_bytes()).unwrap_or(name))
             }
             other => other,
         }

@@ -197,7 +197,7 @@ table! {
     27 mincore emulated memory::sys_mincore "";
     28 madvise partial memory::sys_madvise "MADV_GUARD_INSTALL, MADV_HWPOISON and MADV_SOFT_OFFLINE are refused";
     29 shmget passthrough ipc::sys_shmget "";
-    30 shmat unsupported ENOSYS "no mappings of System V segments yet";
+    30 shmat emulated ipc::sys_shmat "";
     31 shmctl passthrough ipc::sys_shmctl "";
     32 dup passthrough descriptor::sys_dup "";
     33 dup2 passthrough descriptor::sys_dup2 "";
@@ -234,7 +234,7 @@ table! {
     64 semget passthrough ipc::sys_semget "";
     65 semop passthrough ipc::sys_semop "";
     66 semctl passthrough ipc::sys_semctl "";
-    67 shmdt unsupported ENOSYS "no mappings of System V segments yet";
+    67 shmdt emulated ipc::sys_shmdt "";
     68 msgget passthrough ipc::sys_msgget "";
     69 msgsnd passthrough ipc::sys_msgsnd "";
     70 msgrcv passthrough ipc::sys_msgrcv "";
