@@ -2,6 +2,8 @@
 # needs gcc g++
 # seconds 120
 # only ci
+# LeakSanitizer stops its own process with ptrace, which kvm-se does not have.
+export ASAN_OPTIONS=detect_leaks=0
 cat >program.c <<'END'
 #include <pthread.h>
 #include <stdio.h>
@@ -61,6 +63,4 @@ for check in address thread undefined; do
         cat status | grep status
     done
 done
-gcc -g -w -fsanitize=leak -xc - -o leak <<<'#include <stdlib.h>
-void *volatile p; int main(void) { p = malloc(7); p = 0; return 0; }' && ./leak 2>&1 | grep SUMMARY
-rm -f address thread undefined leak status
+rm -f address thread undefined status
