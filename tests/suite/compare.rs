@@ -24,16 +24,15 @@ pub(crate) fn same_behaviour(native: &Finished, guest: &Finished) -> Result<(), 
 
 /// The two runs left the same files with the same content.
 pub(crate) fn same_files(native: &Finished, guest: &Finished) -> Result<(), Failed> {
-    let (expected, found) = (native.files()?, guest.files()?);
-    if expected == found {
+    if native.files == guest.files {
         return Ok(());
     }
     let only_in = |these: &[LeftFile], others: &[LeftFile]| {
         let left = these.iter().filter(|file| !others.contains(file));
         left.map(LeftFile::to_string).collect::<Vec<_>>().join(", ")
     };
-    let (native, stray) = (only_in(&expected, &found), only_in(&found, &expected));
-    Err(format!("native run alone leaves: {native}\nkvm-se alone leaves: {stray}\n{}", guest.report()).into())
+    let (missing, stray) = (only_in(&native.files, &guest.files), only_in(&guest.files, &native.files));
+    Err(format!("native run alone leaves: {missing}\nkvm-se alone leaves: {stray}\n{}", guest.report()).into())
 }
 
 fn stream(native: &[u8], guest: &[u8]) -> String {

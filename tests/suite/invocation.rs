@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ use crate::report::text;
 #[derive(Debug)]
 pub(crate) struct Invocation {
     command: Command,
-    dir: TempDir,
+    dir: Rc<TempDir>,
     limit: Duration,
 }
 
@@ -37,7 +38,9 @@ pub(crate) struct Finished {
     pub(crate) stdout: Vec<u8>,
     /// What it wrote to stderr.
     pub(crate) stderr: Vec<u8>,
-    dir: TempDir,
+    /// What it left in its folder.
+    pub(crate) files: Vec<LeftFile>,
+    dir: Rc<TempDir>,
 }
 
 /// A file or folder that a command left.
@@ -67,7 +70,7 @@ pub(crate) enum Ending {
 impl Invocation {
     /// `program` itself.
     pub(crate) fn native(program: impl AsRef<OsStr>) -> io::Result<Self> {
-        let dir = tempfile::tempdir()?;
+        let dir = Rc::new(tempfile::tempdir()?);
         let mut command = Command::new(program);
         command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin").env("LC_ALL", "C");
         // Its own group, so that what it leaves behind can be ended too.
@@ -88,6 +91,21 @@ impl Invocation {
     /// With ten times the time.
     pub(crate) fn patient(self) -> Self {
         Self { limit: self.limit * 10, ..self }
+    }
+
+    /// With this much time.
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// In the folder of a command that has run, which is emptied: for what shows the folder's name.
+    pub(crate) fn in_folder_of(mut self, before: &Finished) -> io::Result<Self> {
+        for entry in fs::read_dir(before.dir.path())? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) }?;
+        }
+        self.command.current_dir(before.dir.path());
+        Ok(Self { dir: Rc::clone(&before.dir), ..self })
     }
 
     /// One more argument.
@@ -153,19 +171,15 @@ impl Invocation {
         let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (stdout, stderr) = (child.stdout.take().map(drain), child.stderr.take().map(drain));
         let ending = wait(&mut child, self.limit)?;
-        Ok(Finished { command, ending, stdout: collect(stdout), stderr: collect(stderr), dir: self.dir })
+        let (stdout, stderr) = (collect(stdout), collect(stderr));
+        let mut files = Vec::new();
+        list(self.dir.path(), Path::new(""), &mut files)?;
+        files.sort();
+        Ok(Finished { command, ending, stdout, stderr, files, dir: self.dir })
     }
 }
 
 impl Finished {
-    /// What it left in its folder.
-    pub(crate) fn files(&self) -> io::Result<Vec<LeftFile>> {
-        let mut files = Vec::new();
-        list(self.dir.path(), Path::new(""), &mut files)?;
-        files.sort();
-        Ok(files)
-    }
-
     /// A file that it left in its folder.
     pub(crate) fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         fs::read(self.dir.path().join(name))
@@ -179,10 +193,7 @@ impl Finished {
 
     /// What was run where, and how it ended.
     pub(crate) fn circumstances(&self) -> String {
-        let files: Vec<String> = match self.files() {
-            Ok(files) => files.iter().map(LeftFile::to_string).collect(),
-            Err(error) => vec![error.to_string()],
-        };
+        let files: Vec<String> = self.files.iter().map(LeftFile::to_string).collect();
         let folder = self.dir.path().display();
         format!("command: {}\nfolder:  {folder} with [{}]\nstatus:  {}\n", self.command, files.join(", "), self.ending)
     }

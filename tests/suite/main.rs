@@ -20,6 +20,7 @@ mod program;
 mod programs;
 mod real_programs;
 mod report;
+mod scripts;
 mod stress;
 
 use std::path::Path;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
 fn trials() -> Result<Vec<Trial>, String> {
     let mut trials = programs::trials()?;
     trials.extend(real_programs::trials());
+    trials.extend(scripts::trials()?);
     trials.extend(command_line::trials());
     trials.extend(memory_counts::trials());
     trials.extend(stress::trials());

@@ -24,6 +24,7 @@ tests! {
     arguments_need_not_be_utf8 Kvm;
     environment_need_not_be_utf8 Kvm;
     aslr_changes_nothing_else Kvm;
+    not_inside_itself Kvm;
 }
 
 fn version() -> Outcome {
@@ -133,4 +134,9 @@ fn environment_need_not_be_utf8() -> Outcome {
 fn aslr_changes_nothing_else() -> Outcome {
     let run = kvm_se()?.arg("--aslr").arg(show()?).args(["status", "5"]).run()?;
     passed(run.status(5)?.stdout("")?.stderr("")?)
+}
+
+fn not_inside_itself() -> Outcome {
+    let run = kvm_se()?.arg(crate::machine::kvm_se()).arg("/bin/true").run()?;
+    passed(run.status(125)?.complaint("kvm-se: ")?)
 }

@@ -1,0 +1,7 @@
+# Python's own tests of signals and timers, outcome by outcome.
+# needs /usr/bin/python3 /usr/lib/python3.11/test/test_signal.py
+# seconds 300
+# only ci
+here=${0%/*}
+/usr/bin/python3 -I "$here/python_tests.py" "$here/python_tests.txt" test_signal
+rm -rf @test*
