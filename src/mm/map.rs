@@ -97,13 +97,13 @@ impl AddressSpace {
             return Err(Errno::EINVAL);
         }
         let len = request.len.checked_next_multiple_of(PAGE_SIZE).ok_or(Errno::ENOMEM)?;
+        inner.vmas.check_room()?;
+        let range = inner.place(request.place, len, request.file.is_none())?;
         if let Some((_, offset)) = request.file
             && offset.checked_add(len).is_none()
         {
             return Err(Errno::EOVERFLOW);
         }
-        inner.vmas.check_room()?;
-        let range = inner.place(request.place, len, request.file.is_none())?;
         if request.flags.contains(MapFlags::LOCKED) && inner.limits.locked == 0 && !may_lock_any() {
             return Err(Errno::EPERM);
         }

@@ -17,6 +17,7 @@ mod fault;
 mod foreign;
 mod fork;
 mod map;
+mod packed;
 mod protect;
 mod remap;
 mod report;

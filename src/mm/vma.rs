@@ -6,11 +6,13 @@
 //! Each change is computed beside the map first and then committed in one step, so an operation that fails leaves the
 //! map as it was. Rules are those of the kernel's `mm/vma.c` and `mm/mmap.c`; sizes are bytes unless said otherwise.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bitflags::bitflags;
 
+use super::packed::Packed;
 use crate::abi::mman::Prot;
 use crate::abi::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, UserAddr};
 
@@ -370,6 +372,8 @@ pub struct VmaMap {
     generation: u64,
     /// `vm.max_map_count`. `vmas` may be one longer, as Linux's mmap(2) checks before it adds.
     max_vmas: usize,
+    /// What the last search for a hole from the top has found out.
+    packed: Cell<Packed>,
 }
 
 impl Default for VmaMap {
@@ -382,7 +386,7 @@ impl VmaMap {
     /// An empty map for up to `max_vmas` VMAs.
     pub const fn new(max_vmas: usize) -> Self {
         let usage = Usage { total: 0, locked: 0, data: 0, stack: 0, code: 0 };
-        Self { vmas: BTreeMap::new(), usage, peak: 0, generation: 0, max_vmas }
+        Self { vmas: BTreeMap::new(), usage, peak: 0, generation: 0, max_vmas, packed: Cell::new(Packed::NOTHING) }
     }
 
     /// Number of VMAs.
@@ -598,13 +602,18 @@ impl VmaMap {
 
     /// The highest place in `window` for `len` bytes.
     fn highest_hole(&self, len: u64, align: u64, window: Window) -> Option<PageRange> {
-        let above = self.vmas.range(window.limit..).next().map(by_ref);
-        let mut limit = above.map_or(window.limit, |(above, vma)| vma.guarded_start(above.start()).min(window.limit));
-        for (below, vma) in self.vmas.range(..window.limit).rev().map(by_ref) {
+        let packed = self.packed.get();
+        let start = packed.start(window.limit, len);
+        let above = self.vmas.range(start..).next().map(by_ref);
+        let mut limit = above.map_or(start, |(above, vma)| vma.guarded_start(above.start()).min(start));
+        let mut longest = 0;
+        for (below, vma) in self.vmas.range(..start).rev().map(by_ref) {
             let hole = Window { floor: below.end().max(window.floor), limit };
             if let Some(found) = hole.place_high(len, align) {
+                self.packed.set(packed.after_search(window.limit, start, limit, longest));
                 return Some(found);
             }
+            longest = longest.max(hole.limit.saturating_sub(hole.floor));
             if below.start() <= window.floor {
                 return None;
             }
@@ -683,6 +692,9 @@ impl VmaMap {
 
     /// Makes a change that [`VmaMap::plan`] has computed from the map as it is now.
     fn commit(&mut self, splice: Splice) {
+        let total = self.usage.total;
+        let gone = splice.old.first().zip(splice.old.last().and_then(|&last| self.vmas.get(&last)));
+        let gone = gone.map(|(&first, (last, _))| (first, last.end()));
         for start in splice.old {
             if let Some((range, vma)) = self.vmas.remove(&start) {
                 self.usage.subtract(range, &vma);
@@ -691,6 +703,13 @@ impl VmaMap {
         for (range, vma) in splice.new {
             self.usage.add(range, &vma);
             self.vmas.insert(range.start(), (range, vma));
+        }
+        if let Some((first, end)) = gone
+            && self.usage.total < total
+        {
+            let floor = self.find_below(first).map_or(0, |(below, _)| below.end());
+            let limit = self.find_at_or_above(end).map_or(TASK_SIZE, |(above, _)| above.start());
+            self.packed.get_mut().after_removal(end, limit - floor);
         }
         self.peak = self.peak.max(self.usage.total);
         self.generation += 1;

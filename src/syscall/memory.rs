@@ -55,6 +55,7 @@ pub(super) fn sys_mmap(
         return Err(Errno::EINVAL);
     }
     check_type(bits, flags, is_anonymous)?;
+    check_huge(task, bits, flags, is_anonymous)?;
     let request = MapRequest {
         place: place(addr, flags),
         len,
@@ -82,6 +83,21 @@ fn check_type(bits: MapBits, flags: MapFlags, is_anonymous: bool) -> Result<(), 
     let known = LEGACY | MapFlags::FIXED_NOREPLACE;
     let unknown = bits.0 & !u64::from(known.bits()) & !HUGE_SIZE;
     if unknown == 0 { Ok(()) } else { Err(Errno::EOPNOTSUPP) }
+}
+
+/// There are no huge pages to be had, as on a host that has reserved none (`hugetlb_file_setup`).
+fn check_huge(task: &Task, bits: MapBits, flags: MapFlags, is_anonymous: bool) -> Result<(), Errno> {
+    /// Logarithms of the sizes that x86-64 has; 0 is the default one.
+    const SIZES: [u64; 3] = [0, 21, 30];
+    if !flags.contains(MapFlags::HUGETLB) || !is_anonymous {
+        return Ok(());
+    }
+    task.missing(format_args!("mmap with MAP_HUGETLB"));
+    if SIZES.contains(&((bits.0 & HUGE_SIZE) >> HUGE_SIZE.trailing_zeros())) {
+        Err(Errno::ENOMEM)
+    } else {
+        Err(Errno::EINVAL)
+    }
 }
 
 fn normal_type(flags: MapFlags) -> MapFlags {
