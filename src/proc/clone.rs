@@ -11,6 +11,8 @@ use crate::abi::Errno;
 use crate::sys::thread;
 
 const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
+const FS: u64 = libc::CLONE_FS as u64;
+const FILES: u64 = libc::CLONE_FILES as u64;
 const CHILD_SETTID: u64 = libc::CLONE_CHILD_SETTID as u64;
 
 /// Makes a thread of the calling process and returns its id. It is a host thread that drives a vCPU of its own.
@@ -43,10 +45,24 @@ fn start(mut child: Task, new: NewProcess) -> Result<Pid, Errno> {
     child.vcpu.regs_mut().rax = 0;
     let (started, has_started) = sync_channel(1);
     thread::spawn(move || run(child, &new, &started)).map_err(|_| Errno::EAGAIN)?;
-    has_started.recv().map_err(|_| Errno::EAGAIN)
+    has_started.recv().map_err(|_| Errno::EAGAIN)?
 }
 
-fn run(mut task: Task, new: &NewProcess, started: &SyncSender<Pid>) {
+/// The host's threads share everything that threads can share; the guest may have asked for less.
+fn unshare(task: &Task, new: &NewProcess) -> Result<(), Errno> {
+    let what = (FS | FILES) & !new.flags;
+    if what & FILES != 0 {
+        task.process.mm.machine().note_unshared_descriptors();
+    }
+    if what == 0 { Ok(()) } else { thread::unshare(what) }
+}
+
+fn run(mut task: Task, new: &NewProcess, started: &SyncSender<Result<Pid, Errno>>) {
+    if let Err(errno) = unshare(&task, new) {
+        task.process.mm.machine().return_vcpu(task.vcpu);
+        let _ = started.send(Err(errno));
+        return;
+    }
     task.begin();
     if new.has(PARENT_SETTID) {
         write_tid(&task, new.parent_tid, task.tid().as_raw());
@@ -56,7 +72,7 @@ fn run(mut task: Task, new: &NewProcess, started: &SyncSender<Pid>) {
     }
     task.process.threads.add(task.tid(), task.robust_list.clone());
     // The caller waits for it.
-    let _ = started.send(task.tid());
+    let _ = started.send(Ok(task.tid()));
     task.signals.begin();
     let run_loop = task.process.run_loop.clone();
     let result = run_loop.run(&mut task);

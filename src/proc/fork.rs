@@ -46,6 +46,7 @@ const SETTLS: u64 = libc::CLONE_SETTLS as u64;
 const CHILD_SETTID: u64 = libc::CLONE_CHILD_SETTID as u64;
 const CHILD_CLEARTID: u64 = libc::CLONE_CHILD_CLEARTID as u64;
 const VFORK: u64 = libc::CLONE_VFORK as u64;
+const FILES: u64 = libc::CLONE_FILES as u64;
 const SIGHAND: u64 = libc::CLONE_SIGHAND as u64;
 const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
 
@@ -92,7 +93,7 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     let forked = if new.is_plain_fork() { clone::fork() } else { clone::clone_copy(&args) };
     drop(locks);
     if forked == Ok(Forked::Child)
-        && let Err(error) = become_child(task, plan, &state)
+        && let Err(error) = become_child(task, plan, &state, new.has(FILES))
     {
         // Reported by the next attempt to run user code.
         task.broken = Some(error);
@@ -139,10 +140,10 @@ impl<'a> Locks<'a> {
 }
 
 /// A virtual machine of its own. The parent's descriptors, and the mapping of its vCPU, go.
-fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState) -> Result<(), VmError> {
+fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState, shares_descriptors: bool) -> Result<(), VmError> {
     let mm = &task.process.mm;
     mm.finish_fork(plan).map_err(|_| VmError::Full("mappings"))?;
-    mm.machine().rebuild(&mut task.vcpu, state)?;
+    mm.machine().rebuild(&mut task.vcpu, state, shares_descriptors)?;
     task.begin();
     task.process.missing.clear();
     task.robust_list = RobustList::default();

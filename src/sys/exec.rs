@@ -44,14 +44,14 @@ fn check(dir: RawFd, path: &CStr, flags: i32) -> Result<(), Errno> {
 fn open_to_read(dir: RawFd, path: &CStr, flags: i32) -> Result<OwnedFd, Errno> {
     // Neither waits for the other end of a pipe nor becomes the terminal of a session.
     let mut how = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    if flags & libc::AT_SYMLINK_NOFOLLOW != 0 {
-        how |= OFlag::O_NOFOLLOW;
-    }
     // SAFETY: a closed descriptor makes the call fail with EBADF.
     let dir = unsafe { BorrowedFd::borrow_raw(dir) };
     if path.is_empty() && flags & libc::AT_EMPTY_PATH != 0 {
         let own = format!("/proc/self/fd/{}", dir.as_raw_fd());
         return Ok(openat(dir, own.as_str(), how, Mode::empty())?);
+    }
+    if flags & libc::AT_SYMLINK_NOFOLLOW != 0 {
+        how |= OFlag::O_NOFOLLOW;
     }
     Ok(openat(dir, path, how, Mode::empty())?)
 }

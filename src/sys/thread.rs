@@ -5,6 +5,8 @@
 use std::io;
 use std::thread::Builder;
 
+use crate::abi::Errno;
+
 use super::signal::keeping_setxid;
 
 /// Bytes of a thread's stack: the deepest the runner goes, with room for a handler's frame on a wide processor.
@@ -17,6 +19,13 @@ const STACK_LEN: usize = 512 << 10;
 pub fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     // Nobody joins it: it takes its stack with it.
     keeping_setxid(|| Builder::new().stack_size(STACK_LEN).spawn(body).map(drop))
+}
+
+/// unshare(2): what the calling thread shares with others becomes its own, `CLONE_FS` or `CLONE_FILES`.
+pub fn unshare(what: u64) -> Result<(), Errno> {
+    // SAFETY: the table of descriptors or the working directory is copied; what is open stays open.
+    let result = unsafe { libc::syscall(libc::SYS_unshare, what) };
+    if result == 0 { Ok(()) } else { Err(Errno::last_os_error()) }
 }
 
 /// Ends the calling thread, which is the first of its process: that goes on without it, and ends with `code` when the

@@ -13,7 +13,6 @@ const VM: u64 = libc::CLONE_VM as u64;
 const VFORK: u64 = libc::CLONE_VFORK as u64;
 const THREAD: u64 = libc::CLONE_THREAD as u64;
 const SIGHAND: u64 = libc::CLONE_SIGHAND as u64;
-const FILES: u64 = libc::CLONE_FILES as u64;
 const PIDFD: u64 = libc::CLONE_PIDFD as u64;
 const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
 const DETACHED: u64 = libc::CLONE_DETACHED as u64;
@@ -142,8 +141,7 @@ fn start(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     match (has_all(VM), has_all(VFORK), new.flags & SIGHAND) {
         (true, true, _) => fork::vfork(task, new),
         (true, false, _) => fork::share_memory(task, new),
-        // The child shares descriptors, the runner's among them, which it would replace.
-        (false, _, 0) if new.flags & FILES == 0 => fork::fork(task, new),
+        (false, _, 0) => fork::fork(task, new),
         _ => {
             task.missing(format_args!("clone with flags {:#x}", new.flags));
             Err(Errno::ENOSYS)
@@ -151,21 +149,24 @@ fn start(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     }
 }
 
-/// A thread shares what the host's threads share; less is not to be had.
+/// A thread shares memory and actions of signals, and what else it does not ask to have for itself.
 fn start_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
-    const FS: u64 = libc::CLONE_FS as u64;
-    const SHARED: u64 = VM | SIGHAND | THREAD | FILES | FS;
     /// Done for the thread, or of no consequence for one.
-    const HARMLESS: i32 = libc::CLONE_SETTLS
+    const KNOWN: i32 = libc::CLONE_VM
+        | libc::CLONE_SIGHAND
+        | libc::CLONE_THREAD
+        | libc::CLONE_FS
+        | libc::CLONE_FILES
+        | libc::CLONE_SETTLS
         | libc::CLONE_PARENT_SETTID
         | libc::CLONE_CHILD_SETTID
         | libc::CLONE_CHILD_CLEARTID
         | libc::CLONE_SYSVSEM
         | libc::CLONE_DETACHED
         | libc::CLONE_PARENT
-        | libc::CLONE_IO;
-    const KNOWN: u64 = SHARED | HARMLESS.cast_unsigned() as u64;
-    if new.flags & SHARED != SHARED || new.flags & !KNOWN != 0 || new.set_tid.1 != 0 {
+        | libc::CLONE_IO
+        | libc::CLONE_UNTRACED;
+    if new.flags & !u64::from(KNOWN.cast_unsigned()) != 0 || new.set_tid.1 != 0 {
         task.missing(format_args!("clone of a thread with flags {:#x}", new.flags));
         return Err(Errno::EINVAL);
     }

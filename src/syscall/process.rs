@@ -70,17 +70,39 @@ passthrough! {
         usage: UserPtr<libc::rusage>
     ) = SYS_waitid;
     sys_pidfd_open(pid: i32, flags: u32) = SYS_pidfd_open;
-    sys_setns(namespace: Fd, kind: Hex) = SYS_setns;
 }
 
 /// What threads share, a single one has for itself. The host may see a thread more: KVM's own.
 pub(super) fn sys_unshare(task: &mut Task, what: Hex) -> Result<u64, Errno> {
+    const FILES: u64 = libc::CLONE_FILES as u64;
     const OF_THREADS: u64 = (libc::CLONE_THREAD | libc::CLONE_SIGHAND | libc::CLONE_VM).cast_unsigned() as u64;
+    let is_alone = is_alone(task);
+    if what.0 & FILES != 0 && !is_alone {
+        task.process.mm.machine().note_unshared_descriptors();
+    }
+    let what = if is_alone { what.0 & !OF_THREADS } else { what.0 };
+    as_single_thread(task, |task| task.host(libc::SYS_unshare, args![what]))
+}
+
+pub(super) fn sys_setns(task: &mut Task, namespace: Fd, kind: Hex) -> Result<u64, Errno> {
+    as_single_thread(task, |task| task.host(libc::SYS_setns, args![namespace, kind]))
+}
+
+fn is_alone(task: &Task) -> bool {
     let process = &task.process;
     // A process that is not a thread can share memory and handlers, too.
-    let is_alone = process.threads.is_single() && Arc::strong_count(&process.mm) == 1;
-    let is_alone = is_alone && Arc::strong_count(&process.actions) == 1;
-    task.host(libc::SYS_unshare, args![if is_alone { what.0 & !OF_THREADS } else { what.0 }])
+    process.threads.is_single() && Arc::strong_count(&process.mm) == 1 && Arc::strong_count(&process.actions) == 1
+}
+
+/// Makes a call that the host refuses to processes of several threads, once more without KVM's.
+fn as_single_thread(task: &mut Task, call: impl Fn(&mut Task) -> Result<u64, Errno>) -> Result<u64, Errno> {
+    match call(task) {
+        Err(Errno::EINVAL | Errno::EUSERS) if is_alone(task) => {
+            task.process.mm.machine().renew(&mut task.vcpu).map_err(|_| Errno::ENOMEM)?;
+            call(task)
+        }
+        result => result,
+    }
 }
 
 /// A descriptor of the runner's cannot be had this way, nor one of that number of any other process.

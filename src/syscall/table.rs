@@ -223,7 +223,7 @@ table! {
     53 socketpair passthrough socket::sys_socketpair "";
     54 setsockopt partial socket::sys_setsockopt "options that map memory, packet filters of iptables";
     55 getsockopt partial socket::sys_getsockopt "options that map memory, packet filters of iptables";
-    56 clone partial clone::sys_clone "CLONE_FILES only with CLONE_VM";
+    56 clone partial clone::sys_clone "a thread gets no namespaces, process descriptor or chosen id";
     57 fork passthrough clone::sys_fork "";
     58 vfork passthrough clone::sys_vfork "";
     59 execve partial exec::sys_execve "neither the privileges of set-user-id programs nor binfmt_misc nor files that may be executed and not read";
@@ -439,7 +439,7 @@ table! {
     269 faccessat passthrough open::sys_faccessat "";
     270 pselect6 passthrough poll::sys_pselect6 "";
     271 ppoll passthrough poll::sys_ppoll "";
-    272 unshare partial process::sys_unshare "CLONE_NEWUSER fails where KVM adds a thread to the process, as it does since Linux 6.13";
+    272 unshare passthrough process::sys_unshare "";
     273 set_robust_list partial futex::sys_set_robust_list "not walked after SIGKILL";
     274 get_robust_list partial futex::sys_get_robust_list "of the calling process only";
     275 splice passthrough splice::sys_splice "";
@@ -475,7 +475,7 @@ table! {
     305 clock_adjtime passthrough time::sys_clock_adjtime "";
     306 syncfs passthrough sync::sys_syncfs "";
     307 sendmmsg passthrough msg::sys_sendmmsg "";
-    308 setns partial process::sys_setns "user namespaces as with unshare";
+    308 setns passthrough process::sys_setns "";
     309 getcpu passthrough sched::sys_getcpu "";
     310 process_vm_readv partial process_vm::sys_process_vm_readv "not of other processes that kvm-se runs";
     311 process_vm_writev partial process_vm::sys_process_vm_writev "not of other processes that kvm-se runs";

@@ -12,7 +12,7 @@ use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 
 use super::layout::{KERNEL_BASE, VMX_IDENTITY_MAP, VMX_TSS};
 use super::memslots::Memslots;
-use super::pool::{BATCH, Pool, PoolGuard, Vcpus};
+use super::pool::{BATCH, Pool, PoolGuard, Spare, Vcpus};
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
 use super::vcpu::{Landing, Vcpu, VcpuSetup, VcpuState, page};
@@ -59,8 +59,8 @@ impl VmHandle {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn replace(&self, new: VmFd) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = new;
+    fn replace(&self, new: VmFd) -> VmFd {
+        std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), new)
     }
 }
 
@@ -230,19 +230,16 @@ impl Machine {
     /// Makes vCPUs for threads to come, unless there are some.
     pub fn stock_vcpus(&self) -> Result<(), VmError> {
         let mut pool = self.pool.lock();
-        if pool.unused.is_empty() && pool.idle.is_empty() { self.fill(&mut pool) } else { Ok(()) }
+        if pool.wants_more() { self.fill(&mut pool) } else { Ok(()) }
     }
 
     /// A vCPU that nobody drives, with `state`.
     pub fn take_vcpu(&self, state: &VcpuState) -> Result<Vcpu, VmError> {
         let mut pool = self.pool.lock();
-        let mut vcpu = match (pool.idle.pop(), pool.unused.pop()) {
-            (Some(idle), unused) => {
-                pool.unused.extend(unused);
-                idle
-            }
-            (None, Some(fd)) => self.set_up(fd)?,
-            (None, None) => self.add_vcpu_to(&mut pool)?,
+        let mut vcpu = match pool.take() {
+            Some(Spare::Idle(vcpu)) => vcpu,
+            Some(Spare::Unused(fd)) => self.set_up(fd)?,
+            None => self.add_vcpu_to(&mut pool)?,
         };
         drop(pool);
         vcpu.load_state(state)?;
@@ -252,7 +249,13 @@ impl Machine {
     /// Takes back a vCPU that is no longer driven.
     pub fn return_vcpu(&self, mut vcpu: Vcpu) {
         vcpu.detach();
-        self.pool.lock().idle.push(vcpu);
+        self.pool.lock().give(vcpu);
+    }
+
+    /// Threads of this process have tables of descriptors of their own from now on, in which a number may mean another
+    /// vCPU or nothing.
+    pub fn note_unshared_descriptors(&self) {
+        self.pool.lock().unshare_descriptors();
     }
 
     /// While it is held, no other thread makes or takes a vCPU.
@@ -262,23 +265,42 @@ impl Machine {
 
     /// In a fork child: a VM of its own over the memory that it has inherited, page tables and all, in the place of its
     /// parent's, which KVM lets no other process use. The vCPU of the only thread is replaced by one with `state` that
-    /// uses the same page in system memory.
-    pub fn rebuild(&self, vcpu: &mut Vcpu, state: &VcpuState) -> Result<(), VmError> {
-        with_room(|| self.rebuild_with_room(vcpu, state))
+    /// uses the same page in system memory. Descriptors that are shared with the parent are left to it.
+    pub fn rebuild(&self, vcpu: &mut Vcpu, state: &VcpuState, shares_descriptors: bool) -> Result<(), VmError> {
+        vcpu.detach();
+        let fds = self.pool.lock().abandon();
+        if !shares_descriptors {
+            close_all(&fds);
+        }
+        let (old_vm, old_vcpu) = with_room(|| self.start_over(vcpu, state))?;
+        if shares_descriptors {
+            std::mem::forget(old_vm);
+        }
+        // Its descriptor is closed or the parent's, and its mapping did not come along: there is nothing to drop.
+        std::mem::forget(old_vcpu);
+        Ok(())
     }
 
-    fn rebuild_with_room(&self, vcpu: &mut Vcpu, state: &VcpuState) -> Result<(), VmError> {
+    /// Replaces the VM of a single thread by one that has never run. From Linux 6.13 on, a VM that has run has a thread of
+    /// its own in the process, and what the host does for processes of one thread alone it then refuses.
+    pub fn renew(&self, vcpu: &mut Vcpu) -> Result<(), VmError> {
+        let state = vcpu.state()?;
         vcpu.detach();
-        let mut pool = self.pool.lock();
-        close_all(&pool.abandon());
-        self.vm.replace(create_vm(&self.kvm)?);
+        let spare = self.pool.lock().empty();
+        let old = with_room(|| self.start_over(vcpu, &state))?;
+        drop((old, spare));
+        vcpu.attach();
+        Ok(())
+    }
+
+    /// A new VM with the same memory, and a vCPU of it in the place of `vcpu`; returns what was there.
+    fn start_over(&self, vcpu: &mut Vcpu, state: &VcpuState) -> Result<(VmFd, Vcpu), VmError> {
+        let old_vm = self.vm.replace(create_vm(&self.kvm)?);
         self.slots.rebuild(&self.vm)?;
-        let fd = self.create_vcpu_fd(&mut pool)?;
+        let fd = self.create_vcpu_fd(&mut self.pool.lock())?;
         let mut new = self.prepare(self.set_up_with(fd, vcpu.page())?)?;
         new.load_state(state)?;
-        // Its descriptor is closed, and its mapping did not come along: there is nothing to drop.
-        std::mem::forget(std::mem::replace(vcpu, new));
-        Ok(())
+        Ok((old_vm, std::mem::replace(vcpu, new)))
     }
 
     /// The descriptor of /dev/kvm.
@@ -291,7 +313,7 @@ impl Machine {
         with_room(|| {
             for _ in 0..BATCH {
                 let fd = self.create_vcpu_fd(pool)?;
-                pool.unused.push(fd);
+                pool.stock(fd);
             }
             Ok(())
         })

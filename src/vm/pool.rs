@@ -19,12 +19,23 @@ pub(super) struct Pool(Mutex<Vcpus>);
 #[derive(Debug, Default)]
 pub(super) struct Vcpus {
     /// Nothing but a descriptor yet; the last one is used first.
-    pub unused: Vec<OwnedFd>,
+    unused: Vec<OwnedFd>,
     /// Set up, and driven before.
-    pub idle: Vec<Vcpu>,
+    idle: Vec<Vcpu>,
     /// Descriptors of all vCPUs.
     all: Vec<RawFd>,
     next_id: u64,
+    /// Is there more than one table of descriptors? Then a vCPU is made where it is needed and not kept.
+    has_many_tables: bool,
+}
+
+/// A vCPU that can be had.
+#[derive(Debug)]
+pub(super) enum Spare {
+    /// Driven before.
+    Idle(Vcpu),
+    /// To be set up.
+    Unused(OwnedFd),
 }
 
 /// While it lives, only its owner makes or takes vCPUs.
@@ -53,12 +64,47 @@ impl Vcpus {
         Ok(fd)
     }
 
+    pub(super) fn stock(&mut self, fd: OwnedFd) {
+        self.unused.push(fd);
+    }
+
+    pub(super) fn wants_more(&self) -> bool {
+        self.unused.is_empty() && self.idle.is_empty() && !self.has_many_tables
+    }
+
+    pub(super) fn take(&mut self) -> Option<Spare> {
+        if self.has_many_tables {
+            return None;
+        }
+        self.idle.pop().map(Spare::Idle).or_else(|| self.unused.pop().map(Spare::Unused))
+    }
+
+    pub(super) fn give(&mut self, vcpu: Vcpu) {
+        if !self.has_many_tables {
+            self.idle.push(vcpu);
+        }
+    }
+
+    pub(super) fn unshare_descriptors(&mut self) {
+        self.has_many_tables = true;
+    }
+
+    /// Forgets all vCPUs, and returns those that nobody drives.
+    pub(super) fn empty(&mut self) -> (Vec<OwnedFd>, Vec<Vcpu>) {
+        let spare = (mem::take(&mut self.unused), mem::take(&mut self.idle));
+        *self = Self { has_many_tables: self.has_many_tables, ..Self::default() };
+        spare
+    }
+
     /// In a fork child: forgets the vCPUs of the parent, and returns their descriptors, which are open still.
     pub(super) fn abandon(&mut self) -> Vec<RawFd> {
+        let all = mem::take(&mut self.all);
+        let has_many_tables = mem::take(&mut self.has_many_tables);
         // Their mappings did not come along, so nothing is to be dropped.
-        mem::take(&mut self.idle).into_iter().for_each(mem::forget);
-        mem::take(&mut self.unused).into_iter().for_each(mem::forget);
-        self.next_id = 0;
-        mem::take(&mut self.all)
+        let (unused, idle) = self.empty();
+        unused.into_iter().for_each(mem::forget);
+        idle.into_iter().for_each(mem::forget);
+        // Numbers of another table are left alone.
+        if has_many_tables { Vec::new() } else { all }
     }
 }
