@@ -31,6 +31,7 @@ pub(super) struct Vcpus {
 
 /// A vCPU that can be had.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 pub(super) enum Spare {
     /// Driven before.
     Idle(Vcpu),
