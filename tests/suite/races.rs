@@ -4,7 +4,7 @@ use std::io::Write;
 
 use libtest_mimic::{Completion, Trial};
 
-use crate::compare::same_behaviour;
+use crate::compare::{as_expected, same_behaviour};
 use crate::invocation::Invocation;
 use crate::machine::{Outcome, kvm_trial};
 use crate::program::{self, Program};
@@ -25,11 +25,13 @@ fn run(race: &Program) -> Outcome {
     let natively = if often.ends_with('r') { often } else { FEW };
     let executable = race.executable()?;
     let native = Invocation::native(&executable)?.patient().arg(natively).run()?;
+    as_expected(&native)?;
     let guest = Invocation::kvm_se()?.patient().arg(&executable).arg(often).run()?;
     same_behaviour(&native, &guest)?;
     if wanted.is_some() {
-        print!("{} rounds, ", text(&guest.read("rounds")?).trim_end());
-        std::io::stdout().flush()?;
+        let mut stdout = std::io::stdout();
+        write!(stdout, "{} rounds, ", text(&guest.read("rounds")?).trim_end())?;
+        stdout.flush()?;
     }
     Ok(Completion::Completed)
 }
