@@ -13,7 +13,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::call::abort_before_kernel;
-use super::signal::{ContextHandler, FAULT_SIGNALS, is_ignored_when_sent, set_action};
+use super::signal::{FAULT_SIGNALS, is_ignored_when_sent, set_action};
 use crate::abi::Errno;
 use crate::vm::kick;
 
@@ -128,11 +128,6 @@ pub fn set_guest_mask(mask: u64) {
 /// `ERESTARTNOINTR` if there is a signal to deliver first.
 pub fn catch(signal: i32, flags: u64) -> Result<(), Errno> {
     set_action(signal, on_signal, flags)
-}
-
-/// Address of the handler that catches signals.
-pub(super) fn handler() -> u64 {
-    on_signal as ContextHandler as usize as u64
 }
 
 extern "C" fn on_signal(_signal: i32, siginfo: *mut libc::siginfo_t, context: *mut libc::c_void) {

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "ends the calling thread alone")]
 
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::Builder;
 
 use crate::abi::Errno;
@@ -17,8 +18,23 @@ const STACK_LEN: usize = 512 << 10;
 /// # Errors
 /// `EAGAIN` when the host allows no more threads, `ENOMEM` when it has no room for a stack.
 pub fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    prepare_library()?;
     // Nobody joins it: it takes its stack with it.
-    keeping_setxid(|| Builder::new().stack_size(STACK_LEN).spawn(body).map(drop))
+    Builder::new().stack_size(STACK_LEN).spawn(body).map(drop)
+}
+
+/// With the first thread of a process, the C library takes SIGSETXID for itself. That must be over before there is a
+/// guest thread that sends it, so the first one does nothing.
+fn prepare_library() -> io::Result<()> {
+    /// The process in which it has been done; a child's C library may begin anew.
+    static PREPARED: AtomicU32 = AtomicU32::new(0);
+    let process = std::process::id();
+    if PREPARED.load(Ordering::Relaxed) != process {
+        let idle = keeping_setxid(|| Builder::new().stack_size(STACK_LEN).spawn(|| ()))?;
+        let _ = idle.join();
+        PREPARED.store(process, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// unshare(2): what the calling thread shares with others becomes its own, `CLONE_FS` or `CLONE_FILES`.

@@ -9,6 +9,7 @@
 //! | `KVM_SE_REQUIRE_KVM=1` | no /dev/kvm is a failure, not a reason to skip |
 //! | `KVM_SE_REQUIRE_PROGRAMS=1` | so is a program of the machine or a compiler that is not there |
 //! | `KVM_SE_STRESS=N` | how many random operations the stress tests make |
+//! | `KVM_SE_RACES=N`, `=Nr` | for how many seconds, or how many rounds, each race is run; says how many rounds it were |
 //! | `KVM_SE_TIME_FACTOR=N` | all time limits are N times as long |
 
 mod command_line;
@@ -18,6 +19,7 @@ mod machine;
 mod memory_counts;
 mod program;
 mod programs;
+mod races;
 mod real_programs;
 mod report;
 mod scripts;
@@ -50,6 +52,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     trials.extend(command_line::trials());
     trials.extend(memory_counts::trials());
     trials.extend(stress::trials());
+    trials.extend(races::trials()?);
     Ok(trials)
 }
 

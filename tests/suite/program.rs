@@ -10,7 +10,10 @@ use std::time::SystemTime;
 use crate::machine::{find_program, package};
 
 /// Folders of `testprogs/` whose programs have their own drivers: single tests, and the benchmarks.
-const DRIVEN: [&str; 2] = ["guests", "bench"];
+const DRIVEN: [&str; 3] = ["guests", "bench", RACES];
+
+/// The folder of the programs that run round after round.
+const RACES: &str = "races";
 
 /// What is made of `testprogs/guests`: the executable, its source, and the compiler.
 const GUESTS: [(&str, &str, Compiler); 6] = [
@@ -131,10 +134,18 @@ impl Program {
 
 /// All programs of `testprogs/` that show what they do by their output, by area and name.
 pub(crate) fn all() -> Result<Vec<Program>, String> {
+    of_areas(|area| !DRIVEN.iter().any(|driven| area.ends_with(driven)))
+}
+
+/// The programs that run round after round.
+pub(crate) fn races() -> Result<Vec<Program>, String> {
+    of_areas(|area| area.ends_with(RACES))
+}
+
+fn of_areas(is_wanted: impl Fn(&Path) -> bool) -> Result<Vec<Program>, String> {
     let root = prebuilt().unwrap_or_else(|| package().join("testprogs"));
     let mut programs = Vec::new();
-    let is_compared = |area: &PathBuf| area.is_dir() && !DRIVEN.iter().any(|driven| area.ends_with(driven));
-    for area in entries(&root)?.into_iter().filter(is_compared) {
+    for area in entries(&root)?.into_iter().filter(|area| area.is_dir() && is_wanted(area)) {
         let sources = entries(&area)?.into_iter().filter(|file| is_source(file) || prebuilt().is_some());
         programs.extend(sources.map(|source| Program {
             area: file_name(area.file_name()),
@@ -146,9 +157,9 @@ pub(crate) fn all() -> Result<Vec<Program>, String> {
     Ok(programs)
 }
 
-/// Builds all programs and guests into `dir`, for a machine that has no compiler.
+/// Builds all programs, races and guests into `dir`, for a machine that has no compiler.
 pub(crate) fn build_all(dir: &Path) -> Result<(), String> {
-    all()?.into_iter().chain(guests()).try_for_each(|program| program.build(&program.place_below(dir)))
+    all()?.into_iter().chain(races()?).chain(guests()).try_for_each(|program| program.build(&program.place_below(dir)))
 }
 
 fn guests() -> impl Iterator<Item = Program> {
