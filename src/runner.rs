@@ -20,7 +20,7 @@ use crate::signal::extended;
 use crate::sys::capture;
 use crate::sys::exec::Strings;
 use crate::syscall::{self, Observer, Vsyscall};
-use crate::vm::{Machine, Trap, kick};
+use crate::vm::{Machine, Trap};
 use crate::x86::{PageFaultCode, UserRegs, Vector};
 
 /// What to run and how.
@@ -55,7 +55,6 @@ impl Runner {
     pub fn new(config: Config, report: Report) -> Result<Self, Error> {
         let inherited = Inherited::take(config.kept);
         crate::sys::copy::install_recovery().map_err(Error::Setup)?;
-        kick::install().map_err(Error::Setup)?;
         let arena = Arena::new()?;
         let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm)?;
         let mm = Arc::new(AddressSpace::new(arena, Arc::new(machine), inherited.memory_limits));
@@ -75,6 +74,7 @@ impl Runner {
             limits: inherited.limits,
             executable: Arc::new(raised(file)?),
             views,
+            async_io: Arc::default(),
             settings: Arc::new(config.settings),
             run_loop: run_loop(observer, report),
             threads: Threads::default(),

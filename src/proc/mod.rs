@@ -1,5 +1,6 @@
 //! Processes and threads of the guest, each of which is one of the host's.
 
+pub mod aio;
 pub mod clone;
 pub mod exit;
 pub mod fork;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 
+use super::aio::AsyncIo;
 use super::view::Views;
 use super::{End, ExitStatus, HardLimits, Missing, Settings, Task, Threads};
 use crate::Error;
@@ -25,6 +26,8 @@ pub struct Process {
     pub executable: Arc<File>,
     /// Files that show the guest where the host's would show the runner.
     pub views: Arc<Views>,
+    /// Its asynchronous I/O.
+    pub async_io: Arc<AsyncIo>,
     /// What the user asked for.
     pub settings: Arc<Settings>,
     /// Runs a task to its end.
@@ -45,6 +48,7 @@ impl Process {
             limits: self.limits.clone(),
             executable: self.executable.clone(),
             views: self.views.clone(),
+            async_io: self.async_io.clone(),
             settings: self.settings.clone(),
             run_loop: self.run_loop.clone(),
             threads: Threads::default(),

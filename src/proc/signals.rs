@@ -336,7 +336,7 @@ impl Task {
 
     fn reset_action(&self, signal: i32) {
         self.process.actions.reset(signal);
-        if !SigSet::HANDLED_BY_RUNNER.contains(signal) {
+        if !SigSet::SYNCHRONOUS.contains(signal) {
             sys::signal::restore_default(signal);
         }
     }

@@ -3,7 +3,6 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::sys::signal::FAULT_SIGNALS;
-use crate::vm::kick::KICK_SIGNAL;
 
 /// Highest signal number (`_NSIG` in the kernel's `arch/x86/include/uapi/asm/signal.h`).
 pub const MAX_SIGNAL: i32 = 64;
@@ -20,12 +19,9 @@ impl SigSet {
     pub const ALL: Self = Self(u64::MAX);
     /// What no process can block: SIGKILL and SIGSTOP.
     pub const UNBLOCKABLE: Self = Self::of(&[libc::SIGKILL, libc::SIGSTOP]);
-    /// What the processor makes. On the host these are faults of the runner, so it never blocks them.
+    /// What the processor makes. On the host these are faults of the runner, so it never blocks them, and has handlers
+    /// for them: what the guest wants of them is only remembered.
     pub const SYNCHRONOUS: Self = Self::of(&FAULT_SIGNALS);
-    /// What the host never blocks.
-    pub const NEVER_BLOCKED: Self = Self::SYNCHRONOUS.union(Self::of(&[KICK_SIGNAL]));
-    /// What the runner has handlers for on the host. What the guest wants of them is only remembered.
-    pub const HANDLED_BY_RUNNER: Self = Self::NEVER_BLOCKED;
 
     /// The set with bit `signal - 1` for each signal.
     pub const fn from_bits(bits: u64) -> Self {
@@ -79,12 +75,7 @@ impl SigSet {
 
     /// What the host blocks while the guest blocks these: not what the runner relies on.
     pub const fn host_mask(self) -> Self {
-        self.minus(Self::UNBLOCKABLE).minus(Self::NEVER_BLOCKED)
-    }
-
-    /// What the guest may wait for on the host: a pending kick is none of its signals.
-    pub const fn waitable(self) -> Self {
-        self.minus(Self::of(&[KICK_SIGNAL]))
+        self.minus(Self::UNBLOCKABLE).minus(Self::SYNCHRONOUS)
     }
 }
 
@@ -107,7 +98,7 @@ mod tests {
     #[test]
     fn the_host_never_blocks_what_the_runner_needs() {
         let host = SigSet::from_bits(u64::MAX).host_mask();
-        for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, KICK_SIGNAL] {
+        for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP] {
             assert!(!host.contains(signal));
         }
         assert!(host.contains(libc::SIGTERM) && host.contains(32) && host.contains(63));

@@ -13,16 +13,16 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::call::abort_before_kernel;
-use super::signal::{FAULT_SIGNALS, is_ignored_when_sent, set_action};
+use super::signal::{ContextHandler, FAULT_SIGNALS, is_ignored_when_sent, set_action};
 use crate::abi::Errno;
-use crate::vm::kick::{self, KICK_SIGNAL};
+use crate::vm::kick;
 
 /// The kernel's `siginfo_t`, word for word.
 pub type RawSigInfo = [u64; 16];
 
 /// What the host may block at most: everything but what the runner needs for itself.
 pub const ALL_BLOCKED: u64 = {
-    let mut mask: u64 = !(1 << (KICK_SIGNAL - 1));
+    let mut mask = u64::MAX;
     let mut next = 0;
     while next < FAULT_SIGNALS.len() {
         mask &= !(1 << (FAULT_SIGNALS[next] - 1));
@@ -128,6 +128,11 @@ pub fn set_guest_mask(mask: u64) {
 /// `ERESTARTNOINTR` if there is a signal to deliver first.
 pub fn catch(signal: i32, flags: u64) -> Result<(), Errno> {
     set_action(signal, on_signal, flags)
+}
+
+/// Address of the handler that catches signals.
+pub(super) fn handler() -> u64 {
+    on_signal as ContextHandler as usize as u64
 }
 
 extern "C" fn on_signal(_signal: i32, siginfo: *mut libc::siginfo_t, context: *mut libc::c_void) {

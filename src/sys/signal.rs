@@ -108,6 +108,23 @@ pub fn action(signal: i32) -> [u64; 4] {
     action
 }
 
+/// Does `act`, which may have the C library claim SIGSETXID, the signal by which it reaches all threads; afterwards it is
+/// the guest's as before.
+pub(super) fn keeping_setxid<T>(act: impl FnOnce() -> T) -> T {
+    const SIGSETXID: i32 = 33;
+    const MAX_PLAIN: u64 = libc::SIG_IGN as u64;
+    let before = action(SIGSETXID);
+    let result = act();
+    let [handler, ..] = action(SIGSETXID);
+    // Whatever else another thread may have set meanwhile is right.
+    if handler > MAX_PLAIN && handler != super::capture::handler() {
+        let args = [SIGSETXID.unsigned_abs().into(), before.as_ptr().addr() as u64, 0, SIGSET_LEN, 0, 0];
+        // SAFETY: the kernel reads one sigaction of 32 bytes, which it has given us.
+        let _ = unsafe { host_call(libc::SYS_rt_sigaction.cast_unsigned(), args) };
+    }
+    result
+}
+
 /// The signals that this thread blocks, bit `signal - 1` for each.
 pub fn blocked() -> u64 {
     let mut mask = 0u64;

@@ -5,6 +5,8 @@
 use std::io;
 use std::thread::Builder;
 
+use super::signal::keeping_setxid;
+
 /// Bytes of a thread's stack: the deepest the runner goes, with room for a handler's frame on a wide processor.
 const STACK_LEN: usize = 512 << 10;
 
@@ -14,7 +16,7 @@ const STACK_LEN: usize = 512 << 10;
 /// `EAGAIN` when the host allows no more threads, `ENOMEM` when it has no room for a stack.
 pub fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     // Nobody joins it: it takes its stack with it.
-    Builder::new().stack_size(STACK_LEN).spawn(body).map(drop)
+    keeping_setxid(|| Builder::new().stack_size(STACK_LEN).spawn(body).map(drop))
 }
 
 /// Ends the calling thread, which is the first of its process: that goes on without it, and ends with `code` when the

@@ -6,7 +6,6 @@ use super::nested::hide_runner_fd;
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
 use crate::sys::descriptor::guest_limit;
-use crate::vm::kick::KICK_SIGNAL;
 
 /// Bytes of `struct flock`.
 const FLOCK_LEN: u64 = 32;
@@ -44,9 +43,6 @@ pub(super) fn sys_memfd_create(task: &mut Task, name: StrPtr, flags: u32) -> Res
 pub(super) fn sys_fcntl(task: &mut Task, fd: Fd, command: i32, arg: UserAddr) -> Result<u64, Errno> {
     let arg = match command {
         libc::F_DUPFD | libc::F_DUPFD_CLOEXEC => lowest_wanted(arg),
-        F_SETSIG if low_half(arg) == KICK_SIGNAL => {
-            return refuse(task, fd, format_args!("fcntl F_SETSIG with signal {KICK_SIGNAL}"));
-        }
         F_DUPFD_QUERY => hide_runner_fd(low_half(arg)).into(),
         libc::F_GETFD
         | libc::F_SETFD

@@ -1,5 +1,6 @@
 //! System calls: one table, argument decoding, dispatch, and the handlers, a file an area.
 
+mod aio;
 pub mod arg;
 mod attr;
 mod clone;
@@ -21,6 +22,7 @@ mod msg;
 mod namei;
 mod namespace;
 mod nested;
+mod numa;
 mod open;
 mod pkey;
 mod poll;

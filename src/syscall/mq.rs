@@ -8,7 +8,6 @@ use super::iovec::MAX_RW_COUNT;
 use super::nested::{BAD, HostBuffer};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
-use crate::vm::kick::KICK_SIGNAL;
 
 /// `struct mq_attr`.
 type QueueAttr = [i64; 8];
@@ -80,10 +79,6 @@ pub(super) fn sys_mq_notify(task: &mut Task, queue: Fd, event: UserPtr<SigEvent>
     }
     let Ok(guest) = mm.read(event) else { return task.host(libc::SYS_mq_notify, args![queue, BAD]) };
     match guest.notify {
-        libc::SIGEV_SIGNAL if guest.signal == KICK_SIGNAL => {
-            task.missing(format_args!("mq_notify with signal {KICK_SIGNAL}"));
-            Err(Errno::EINVAL)
-        }
         libc::SIGEV_THREAD => {
             let cookie = HostBuffer::new(mm, UserAddr::new(guest.value), COOKIE_LEN);
             let host = SigEvent { value: cookie.hva(), ..guest };

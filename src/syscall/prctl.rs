@@ -4,7 +4,6 @@ use super::arg::{Hex, PrctlOption};
 use super::host::{HostArg, args};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
-use crate::vm::kick::KICK_SIGNAL;
 
 /// Bytes of a thread's name (`TASK_COMM_LEN`).
 const NAME_LEN: u64 = 16;
@@ -21,7 +20,6 @@ pub(super) fn sys_prctl(
     match option.0 {
         libc::PR_GET_TSC => return time_stamp_counter(task, UserPtr::new(UserAddr::new(second))),
         libc::PR_SET_TSC if second == u64::from(libc::PR_TSC_ENABLE.unsigned_abs()) => return Ok(0),
-        libc::PR_SET_PDEATHSIG if second == u64::from(KICK_SIGNAL.unsigned_abs()) => return Err(refused(task, option)),
         _ => {}
     }
     let second = match option.0 {

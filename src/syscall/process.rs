@@ -1,5 +1,7 @@
 //! Process and thread: exit, wait, arch_prctl, and descriptors of processes.
 
+use std::sync::Arc;
+
 use super::arg::{Arg, ArgKind, Fd, Hex, Packed};
 use super::host::{HostArg, args, passthrough};
 use super::{Outcome, SysResult};
@@ -68,8 +70,17 @@ passthrough! {
         usage: UserPtr<libc::rusage>
     ) = SYS_waitid;
     sys_pidfd_open(pid: i32, flags: u32) = SYS_pidfd_open;
-    sys_unshare(what: Hex) = SYS_unshare;
     sys_setns(namespace: Fd, kind: Hex) = SYS_setns;
+}
+
+/// What threads share, a single one has for itself. The host may see a thread more: KVM's own.
+pub(super) fn sys_unshare(task: &mut Task, what: Hex) -> Result<u64, Errno> {
+    const OF_THREADS: u64 = (libc::CLONE_THREAD | libc::CLONE_SIGHAND | libc::CLONE_VM).cast_unsigned() as u64;
+    let process = &task.process;
+    // A process that is not a thread can share memory and handlers, too.
+    let is_alone = process.threads.is_single() && Arc::strong_count(&process.mm) == 1;
+    let is_alone = is_alone && Arc::strong_count(&process.actions) == 1;
+    task.host(libc::SYS_unshare, args![if is_alone { what.0 & !OF_THREADS } else { what.0 }])
 }
 
 /// A descriptor of the runner's cannot be had this way, nor one of that number of any other process.

@@ -12,7 +12,6 @@ use crate::signal::action::{self, Disposition, SigAction};
 use crate::signal::alt_stack::StackT;
 use crate::signal::held::SigInfo;
 use crate::signal::mask::SigSet;
-use crate::vm::kick::KICK_SIGNAL;
 
 /// Bytes of the kernel's `sigset_t`.
 const SIGSET_LEN: u64 = size_of::<SigSet>() as u64;
@@ -24,9 +23,6 @@ passthrough! {
 pub(super) fn sys_kill(task: &mut Task, pid: i32, signal: Signal) -> SysResult {
     if is_own_process(pid) && concerns_runner(task, signal.0) {
         return to_itself(task, own_info(task, signal.0, libc::SI_USER));
-    }
-    if pid <= 0 && signal.0 == KICK_SIGNAL {
-        return Err(reserved(task));
     }
     pass(task, libc::SYS_kill, args![pid, signal])
 }
@@ -74,10 +70,6 @@ pub(super) fn sys_pidfd_send_signal(
     info: UserPtr<libc::siginfo_t>,
     flags: u32,
 ) -> Result<u64, Errno> {
-    if signal.0 == KICK_SIGNAL {
-        // Whose process it is cannot be told.
-        return Err(reserved(task));
-    }
     task.host(libc::SYS_pidfd_send_signal, args![process, signal, info, flags])
 }
 
@@ -89,11 +81,6 @@ fn is_own_process(pid: i32) -> bool {
     pid == nix::unistd::getpid().as_raw()
 }
 
-fn reserved(task: &Task) -> Errno {
-    task.missing(format_args!("signal {KICK_SIGNAL} to others"));
-    Errno::EINVAL
-}
-
 fn own_info(task: &Task, signal: i32, code: i32) -> SigInfo {
     SigInfo::sent(signal, code, task.tid().as_raw(), nix::unistd::getuid().as_raw())
 }
@@ -101,7 +88,7 @@ fn own_info(task: &Task, signal: i32, code: i32) -> SigInfo {
 /// Must the runner deliver a signal that the guest sends to itself? It must where the host's delivery would not be the
 /// guest's; and a fatal signal ends the guest here, so that the runner can report.
 fn concerns_runner(task: &Task, signal: i32) -> bool {
-    if SigSet::NEVER_BLOCKED.contains(signal) {
+    if SigSet::SYNCHRONOUS.contains(signal) {
         return true;
     }
     // Nothing ends the first process of a container but a fault.
@@ -147,10 +134,6 @@ fn do_sigaction(task: &mut Task, signal: i32, new: Option<SigAction>) -> Result<
         return Err(Errno::EINVAL);
     }
     let disposition = new.disposition(signal);
-    if signal == KICK_SIGNAL && disposition == Disposition::Handled {
-        task.missing(format_args!("a handler for signal {signal}"));
-        return Err(Errno::ENOSYS);
-    }
     tell_host(signal, &new, disposition)?;
     if disposition == Disposition::Ignored {
         task.signals.held().forget(signal);
@@ -166,7 +149,7 @@ fn tell_host(signal: i32, new: &SigAction, disposition: Disposition) -> Result<(
         let restart = if disposition == Disposition::Handled { new.flags & RESTART } else { RESTART };
         crate::sys::copy::set_fault_flags(signal, restart)?;
         crate::sys::signal::ignore_when_sent(signal, disposition == Disposition::Ignored);
-    } else if signal != KICK_SIGNAL {
+    } else {
         match usize::try_from(new.handler) {
             Ok(plain @ (libc::SIG_DFL | libc::SIG_IGN)) => {
                 crate::sys::signal::set_plain_action(signal, plain == libc::SIG_IGN, new.flags & NO_ZOMBIES)?;
@@ -226,8 +209,7 @@ pub(super) fn sys_rt_sigtimedwait(
     if task.signals.held().first(set).is_none() {
         // One that comes while the host waits ends the wait.
         task.signals.begin_wait(task.signals.mask().minus(set))?;
-        let on_host = set.waitable();
-        let result = task.host(libc::SYS_rt_sigtimedwait, args![on_host.as_bytes(), info, timeout, len]);
+        let result = task.host(libc::SYS_rt_sigtimedwait, args![set.as_bytes(), info, timeout, len]);
         task.signals.end_wait(task.signals.mask(), result);
         if result.is_ok() || task.signals.held().first(set).is_none() {
             return result;
@@ -243,7 +225,7 @@ pub(super) fn sys_rt_sigtimedwait(
 fn take_held(task: &mut Task, set: SigSet, info: UserPtr<SigInfo>) -> Result<u64, Errno> {
     let held = task.signals.held().first(set).ok_or(Errno::EAGAIN)?;
     if !SigSet::SYNCHRONOUS.contains(held) {
-        let (lower, now) = (set.waitable().below(held), [0u8; size_of::<libc::timespec>()]);
+        let (lower, now) = (set.below(held), [0u8; size_of::<libc::timespec>()]);
         match task.host(libc::SYS_rt_sigtimedwait, args![lower.as_bytes(), info, now.as_slice(), SIGSET_LEN]) {
             Err(Errno::EAGAIN) => {}
             result => return result,

@@ -1,6 +1,6 @@
 //! What the machine is called, has and uses (the kernel's `kernel/sys.c`).
 
-use super::arg::{BytesIn, BytesOut};
+use super::arg::{BytesIn, BytesOut, PathPtr};
 use super::host::{HostArg, args, passthrough};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
@@ -8,6 +8,7 @@ use crate::proc::Task;
 passthrough! {
     sys_uname(name: UserPtr<libc::utsname>) = SYS_uname;
     sys_sysinfo(info: UserPtr<libc::sysinfo>) = SYS_sysinfo;
+    sys_vhangup() = SYS_vhangup;
     sys_getrusage(who: i32, usage: UserPtr<libc::rusage>) = SYS_getrusage;
 }
 
@@ -44,4 +45,16 @@ pub(super) fn sys_sysfs(task: &mut Task, option: i32, first: u64, second: UserAd
         NAME_OF_INDEX => task.host(libc::SYS_sysfs, args![option, first, HostArg::Guest(second, 1)]),
         _ => task.host(libc::SYS_sysfs, args![option]),
     }
+}
+
+pub(super) fn sys_acct(task: &mut Task, path: PathPtr) -> Result<u64, Errno> {
+    task.host(libc::SYS_acct, args![&task.path(path)])
+}
+
+pub(super) fn sys_swapon(task: &mut Task, path: PathPtr, flags: u32) -> Result<u64, Errno> {
+    task.host(libc::SYS_swapon, args![&task.path(path), flags])
+}
+
+pub(super) fn sys_swapoff(task: &mut Task, path: PathPtr) -> Result<u64, Errno> {
+    task.host(libc::SYS_swapoff, args![&task.path(path)])
 }

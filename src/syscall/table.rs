@@ -7,9 +7,9 @@
 use super::arg::ArgKind;
 use super::handler::{Handler, args_of};
 use super::{
-    SysResult, attr, clone, descriptor, event, exec, futex, ids, ioctl, ipc, key, limits, memory, mq, msg, namei,
-    namespace, open, pkey, poll, prctl, process, process_vm, random, readdir, rw, sched, signal, socket, splice, stat,
-    sync, system, time, xattr,
+    SysResult, aio, attr, clone, descriptor, event, exec, futex, ids, ioctl, ipc, key, limits, memory, mq, msg, namei,
+    namespace, numa, open, pkey, poll, prctl, process, process_vm, random, readdir, rw, sched, signal, socket, splice,
+    stat, sync, system, time, xattr,
 };
 use crate::abi::Errno;
 use crate::proc::Task;
@@ -180,8 +180,8 @@ table! {
     10 mprotect emulated memory::sys_mprotect "";
     11 munmap emulated memory::sys_munmap "";
     12 brk emulated memory::sys_brk "";
-    13 rt_sigaction partial signal::sys_rt_sigaction "signal 50 can have no handler";
-    14 rt_sigprocmask partial signal::sys_rt_sigprocmask "signal 50 of other processes is lost";
+    13 rt_sigaction emulated signal::sys_rt_sigaction "";
+    14 rt_sigprocmask emulated signal::sys_rt_sigprocmask "";
     15 rt_sigreturn partial signal::sys_rt_sigreturn "no return to 32-bit code";
     16 ioctl partial ioctl::sys_ioctl "requests with nested or unknown arguments are refused";
     17 pread64 passthrough rw::sys_pread64 "";
@@ -229,7 +229,7 @@ table! {
     59 execve partial exec::sys_execve "neither the privileges of set-user-id programs nor binfmt_misc nor files that may be executed and not read";
     60 exit emulated process::sys_exit "";
     61 wait4 passthrough process::sys_wait4 "";
-    62 kill partial signal::sys_kill "signal 50 to a process group is refused";
+    62 kill passthrough signal::sys_kill "";
     63 uname passthrough system::sys_uname "";
     64 semget passthrough ipc::sys_semget "";
     65 semop passthrough ipc::sys_semop "";
@@ -239,7 +239,7 @@ table! {
     69 msgsnd passthrough ipc::sys_msgsnd "";
     70 msgrcv passthrough ipc::sys_msgrcv "";
     71 msgctl passthrough ipc::sys_msgctl "";
-    72 fcntl partial descriptor::sys_fcntl "signal 50 is reserved";
+    72 fcntl passthrough descriptor::sys_fcntl "";
     73 flock passthrough open::sys_flock "";
     74 fsync passthrough sync::sys_fsync "";
     75 fdatasync passthrough sync::sys_fdatasync "";
@@ -295,9 +295,9 @@ table! {
     125 capget passthrough ids::sys_capget "";
     126 capset passthrough ids::sys_capset "";
     127 rt_sigpending passthrough signal::sys_rt_sigpending "";
-    128 rt_sigtimedwait partial signal::sys_rt_sigtimedwait "as rt_sigprocmask";
+    128 rt_sigtimedwait passthrough signal::sys_rt_sigtimedwait "";
     129 rt_sigqueueinfo passthrough signal::sys_rt_sigqueueinfo "";
-    130 rt_sigsuspend partial signal::sys_rt_sigsuspend "as rt_sigprocmask";
+    130 rt_sigsuspend passthrough signal::sys_rt_sigsuspend "";
     131 sigaltstack emulated signal::sys_sigaltstack "";
     132 utime passthrough attr::sys_utime "";
     133 mknod passthrough namei::sys_mknod "";
@@ -320,7 +320,7 @@ table! {
     150 munlock emulated memory::sys_munlock "";
     151 mlockall emulated memory::sys_mlockall "";
     152 munlockall emulated memory::sys_munlockall "";
-    153 vhangup unsupported EPERM "refused as to an unprivileged process";
+    153 vhangup passthrough system::sys_vhangup "";
     154 modify_ldt unsupported ENOSYS "as a kernel without CONFIG_MODIFY_LDT_SYSCALL";
     155 pivot_root passthrough namespace::sys_pivot_root "";
     156 _sysctl unsupported ENOSYS "Linux has it no more";
@@ -330,12 +330,12 @@ table! {
     160 setrlimit emulated limits::sys_setrlimit "";
     161 chroot passthrough namei::sys_chroot "";
     162 sync passthrough sync::sys_sync "";
-    163 acct unsupported EPERM "refused as to an unprivileged process";
+    163 acct passthrough system::sys_acct "";
     164 settimeofday passthrough time::sys_settimeofday "";
     165 mount partial namespace::sys_mount "options are text alone";
     166 umount2 passthrough namespace::sys_umount2 "";
-    167 swapon unsupported EPERM "refused as to an unprivileged process";
-    168 swapoff unsupported EPERM "refused as to an unprivileged process";
+    167 swapon passthrough system::sys_swapon "";
+    168 swapoff passthrough system::sys_swapoff "";
     169 reboot unsupported EPERM "refused as to an unprivileged process";
     170 sethostname passthrough system::sys_sethostname "";
     171 setdomainname passthrough system::sys_setdomainname "";
@@ -373,11 +373,11 @@ table! {
     203 sched_setaffinity passthrough sched::sys_sched_setaffinity "";
     204 sched_getaffinity passthrough sched::sys_sched_getaffinity "";
     205 set_thread_area unsupported ENOSYS "for 32-bit programs only";
-    206 io_setup unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
-    207 io_destroy unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
-    208 io_getevents unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
-    209 io_submit unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
-    210 io_cancel unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
+    206 io_setup emulated aio::sys_io_setup "";
+    207 io_destroy emulated aio::sys_io_destroy "";
+    208 io_getevents emulated aio::sys_io_getevents "";
+    209 io_submit emulated aio::sys_io_submit "";
+    210 io_cancel emulated aio::sys_io_cancel "";
     211 get_thread_area unsupported ENOSYS "for 32-bit programs only";
     212 lookup_dcookie unsupported ENOSYS "Linux has it no more";
     213 epoll_create passthrough event::sys_epoll_create "";
@@ -389,7 +389,7 @@ table! {
     219 restart_syscall emulated signal::sys_restart_syscall "";
     220 semtimedop passthrough ipc::sys_semtimedop "";
     221 fadvise64 passthrough sync::sys_fadvise64 "";
-    222 timer_create partial time::sys_timer_create "signal 50 is refused";
+    222 timer_create passthrough time::sys_timer_create "";
     223 timer_settime passthrough time::sys_timer_settime "";
     224 timer_gettime passthrough time::sys_timer_gettime "";
     225 timer_getoverrun passthrough time::sys_timer_getoverrun "";
@@ -404,14 +404,14 @@ table! {
     234 tgkill passthrough signal::sys_tgkill "";
     235 utimes passthrough attr::sys_utimes "";
     236 vserver unsupported ENOSYS "a number that Linux never used";
-    237 mbind unsupported ENOSYS "as a kernel without CONFIG_NUMA";
-    238 set_mempolicy unsupported ENOSYS "as a kernel without CONFIG_NUMA";
-    239 get_mempolicy unsupported ENOSYS "as a kernel without CONFIG_NUMA";
+    237 mbind passthrough numa::sys_mbind "";
+    238 set_mempolicy passthrough numa::sys_set_mempolicy "";
+    239 get_mempolicy passthrough numa::sys_get_mempolicy "";
     240 mq_open passthrough mq::sys_mq_open "";
     241 mq_unlink passthrough mq::sys_mq_unlink "";
     242 mq_timedsend passthrough mq::sys_mq_timedsend "";
     243 mq_timedreceive passthrough mq::sys_mq_timedreceive "";
-    244 mq_notify partial mq::sys_mq_notify "signal 50 is reserved";
+    244 mq_notify passthrough mq::sys_mq_notify "";
     245 mq_getsetattr passthrough mq::sys_mq_getsetattr "";
     246 kexec_load unsupported EPERM "refused as to an unprivileged process";
     247 waitid passthrough process::sys_waitid "";
@@ -423,7 +423,7 @@ table! {
     253 inotify_init passthrough event::sys_inotify_init "";
     254 inotify_add_watch passthrough event::sys_inotify_add_watch "";
     255 inotify_rm_watch passthrough event::sys_inotify_rm_watch "";
-    256 migrate_pages unsupported ENOSYS "as a kernel without CONFIG_NUMA";
+    256 migrate_pages unsupported ENOSYS "as a kernel without CONFIG_MIGRATION";
     257 openat passthrough open::sys_openat "";
     258 mkdirat passthrough namei::sys_mkdirat "";
     259 mknodat passthrough namei::sys_mknodat "";
@@ -439,24 +439,24 @@ table! {
     269 faccessat passthrough open::sys_faccessat "";
     270 pselect6 passthrough poll::sys_pselect6 "";
     271 ppoll passthrough poll::sys_ppoll "";
-    272 unshare passthrough process::sys_unshare "";
+    272 unshare partial process::sys_unshare "CLONE_NEWUSER fails where KVM adds a thread to the process, as it does since Linux 6.13";
     273 set_robust_list partial futex::sys_set_robust_list "not walked after SIGKILL";
     274 get_robust_list partial futex::sys_get_robust_list "of the calling process only";
     275 splice passthrough splice::sys_splice "";
     276 tee passthrough splice::sys_tee "";
     277 sync_file_range passthrough sync::sys_sync_file_range "";
     278 vmsplice passthrough splice::sys_vmsplice "";
-    279 move_pages unsupported ENOSYS "as a kernel without CONFIG_NUMA";
+    279 move_pages unsupported ENOSYS "as a kernel without CONFIG_MIGRATION";
     280 utimensat passthrough attr::sys_utimensat "";
     281 epoll_pwait passthrough event::sys_epoll_pwait "";
-    282 signalfd partial event::sys_signalfd "signals of faults and signal 50 are never reported";
+    282 signalfd partial event::sys_signalfd "signals of faults are never reported";
     283 timerfd_create passthrough event::sys_timerfd_create "";
     284 eventfd passthrough event::sys_eventfd "";
     285 fallocate passthrough open::sys_fallocate "";
     286 timerfd_settime passthrough event::sys_timerfd_settime "";
     287 timerfd_gettime passthrough event::sys_timerfd_gettime "";
     288 accept4 passthrough socket::sys_accept4 "";
-    289 signalfd4 partial event::sys_signalfd4 "signals of faults and signal 50 are never reported";
+    289 signalfd4 partial event::sys_signalfd4 "signals of faults are never reported";
     290 eventfd2 passthrough event::sys_eventfd2 "";
     291 epoll_create1 passthrough event::sys_epoll_create1 "";
     292 dup3 passthrough descriptor::sys_dup3 "";
@@ -475,7 +475,7 @@ table! {
     305 clock_adjtime passthrough time::sys_clock_adjtime "";
     306 syncfs passthrough sync::sys_syncfs "";
     307 sendmmsg passthrough msg::sys_sendmmsg "";
-    308 setns passthrough process::sys_setns "";
+    308 setns partial process::sys_setns "user namespaces as with unshare";
     309 getcpu passthrough sched::sys_getcpu "";
     310 process_vm_readv partial process_vm::sys_process_vm_readv "not of other processes that kvm-se runs";
     311 process_vm_writev partial process_vm::sys_process_vm_writev "not of other processes that kvm-se runs";
@@ -500,10 +500,10 @@ table! {
     330 pkey_alloc emulated pkey::sys_pkey_alloc "as on a processor without protection keys";
     331 pkey_free emulated pkey::sys_pkey_free "as on a processor without protection keys";
     332 statx passthrough stat::sys_statx "";
-    333 io_pgetevents unsupported ENOSYS "the host kernel would map its ring where the guest has nothing";
+    333 io_pgetevents emulated aio::sys_io_pgetevents "";
     334 rseq unsupported ENOSYS "as a kernel without CONFIG_RSEQ; C libraries do without";
     335 uretprobe unsupported ENOSYS "for the kernel's own trampoline only";
-    424 pidfd_send_signal partial signal::sys_pidfd_send_signal "signal 50 is refused";
+    424 pidfd_send_signal passthrough signal::sys_pidfd_send_signal "";
     425 io_uring_setup unsupported ENOSYS "requests in shared memory hold guest addresses";
     426 io_uring_enter unsupported ENOSYS "requests in shared memory hold guest addresses";
     427 io_uring_register unsupported ENOSYS "requests in shared memory hold guest addresses";
@@ -529,7 +529,7 @@ table! {
     447 memfd_secret unsupported ENOSYS "as a kernel without CONFIG_SECRETMEM";
     448 process_mrelease unsupported ENOSYS "it would reap memory of the host process";
     449 futex_waitv passthrough futex::sys_futex_waitv "";
-    450 set_mempolicy_home_node unsupported ENOSYS "as a kernel without CONFIG_NUMA";
+    450 set_mempolicy_home_node unsupported ENOSYS "as a kernel before 5.17";
     451 cachestat passthrough sync::sys_cachestat "";
     452 fchmodat2 passthrough attr::sys_fchmodat2 "";
     453 map_shadow_stack unsupported ENOSYS "as a kernel without CONFIG_X86_USER_SHADOW_STACK";

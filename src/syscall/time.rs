@@ -7,7 +7,6 @@ use super::arg::{Clock, IntervalTimer};
 use super::host::{HostArg, args, passthrough};
 use crate::abi::{Errno, UserPtr};
 use crate::proc::Task;
-use crate::vm::kick::KICK_SIGNAL;
 
 passthrough! {
     sys_clock_gettime(clock: Clock, time: UserPtr<libc::timespec>) = SYS_clock_gettime;
@@ -52,9 +51,5 @@ pub(super) fn sys_timer_create(
         return task.host(libc::SYS_timer_create, args![clock, 0u64, timer]);
     }
     let event = task.process.mm.read(event)?;
-    if event.signal == KICK_SIGNAL && event.notify != libc::SIGEV_NONE {
-        task.missing(format_args!("timer_create with signal {KICK_SIGNAL}"));
-        return Err(Errno::EINVAL);
-    }
     task.host(libc::SYS_timer_create, args![clock, HostArg::In(event.as_bytes()), timer])
 }

@@ -1,6 +1,7 @@
-//! Kicks: making a vCPU leave guest mode from another thread or a timer.
+//! Kicks: making a vCPU leave guest mode by a signal.
 //!
-//! A kick is a reserved real-time signal whose handler sets `immediate_exit` of the vCPU that its thread drives.
+//! A kick is a signal whose handler sets `immediate_exit` of the vCPU that its thread drives. While a guest runs, the
+//! signals are its own ([`crate::sys::capture`]), and none is reserved; `doctor` has one for its measurements.
 //! Three points at which it can come:
 //!
 //! 1. before `KVM_RUN` is called: the flag is set, KVM returns at once with EINTR;
@@ -17,8 +18,8 @@ use std::ptr;
 
 use nix::unistd::Pid;
 
-/// The signal: one in the middle of the real-time range, for programs count from either end.
-pub const KICK_SIGNAL: i32 = 50;
+/// The signal of `doctor`'s kicks.
+const KICK_SIGNAL: i32 = 50;
 
 thread_local! {
     /// `immediate_exit` of the vCPU that this thread drives, or null.
@@ -39,7 +40,7 @@ pub(crate) fn leave_guest() {
     }
 }
 
-/// Installs the handler, once a process.
+/// Installs the handler of [`kick`], once a process.
 pub fn install() -> io::Result<()> {
     crate::sys::install_handler(KICK_SIGNAL, on_kick)
 }

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 
 static pthread_mutex_t *locks;
+// How many threads have come to hold their lock, in the same page.
+static volatile int *held;
 
 static void *lock_and_end(void *arg) {
     pthread_mutex_t *lock = arg;
@@ -16,8 +18,13 @@ static void *lock_and_end(void *arg) {
 
 static void *lock_and_wait(void *arg) {
     REQUIRE(pthread_mutex_lock(arg) == 0);
+    ++*held;
     usleep(30000);
     return 0;
+}
+
+static void await_held(int count) {
+    while (*held < count) usleep(1000);
 }
 
 static void expect_dead_owner(pthread_mutex_t *lock, const char *what) {
@@ -30,6 +37,7 @@ static void expect_dead_owner(pthread_mutex_t *lock, const char *what) {
 int main(void) {
     locks = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     REQUIRE(locks != MAP_FAILED);
+    held = (volatile int *)&locks[4];
     pthread_mutexattr_t attr;
     REQUIRE(pthread_mutexattr_init(&attr) == 0);
     REQUIRE(pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) == 0);
@@ -42,7 +50,7 @@ int main(void) {
         REQUIRE(pthread_join(thread, 0) == 0);
         expect_dead_owner(&locks[0], "thread");
         REQUIRE(pthread_create(&thread, 0, lock_and_wait, &locks[1]) == 0);
-        usleep(10000);
+        await_held(2 * kind + 1);
         expect_dead_owner(&locks[1], "thread with a waiter");
         REQUIRE(pthread_join(thread, 0) == 0);
         pid_t child = fork();
@@ -55,10 +63,9 @@ int main(void) {
         child = fork();
         if (child == 0) {
             REQUIRE(pthread_create(&thread, 0, lock_and_wait, &locks[3]) == 0);
-            usleep(10000);
+            await_held(2 * kind + 2);
             _exit(0);
         }
-        usleep(5000);
         REQUIRE(waitpid(child, 0, 0) == child);
         expect_dead_owner(&locks[3], "process whose other thread held it");
     }

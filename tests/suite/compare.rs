@@ -5,6 +5,14 @@ use libtest_mimic::Failed;
 use crate::invocation::{Finished, LeftFile};
 use crate::report::{difference, text};
 
+/// A native run of a program that checks itself found nothing wrong.
+pub(crate) fn as_expected(native: &Finished) -> Result<(), Failed> {
+    if native.stdout.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"FAIL")) {
+        return Err(format!("Linux itself does otherwise than the program expects\n{}", native.report()).into());
+    }
+    Ok(())
+}
+
 /// The two runs wrote the same and ended alike.
 pub(crate) fn same_behaviour(native: &Finished, guest: &Finished) -> Result<(), Failed> {
     if native.ending == guest.ending && native.stdout == guest.stdout && native.stderr == guest.stderr {

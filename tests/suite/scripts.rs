@@ -64,7 +64,7 @@ impl Script {
 
     fn trial(self) -> Trial {
         let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
-        let group = self.only.as_ref().map_or("real::".to_owned(), |step| format!("real::{step}::"));
+        let group = self.only.as_ref().map_or_else(|| "real::".to_owned(), |step| format!("real::{step}::"));
         let is_ignored = self.only.is_some();
         kvm_trial(format!("{group}{name}"), move || self.compare()).with_ignored_flag(is_ignored)
     }
