@@ -172,6 +172,10 @@ fn kind_of_option(level: i32, option: i32) -> OptionValue {
     const FIRST_FILTER: i32 = 64;
     const LAST_FILTER: i32 = 191;
     const FIRST_BALANCER: i32 = 1024;
+    /// Where IPv6 has its own options among them: `IPV6_RECVTCLASS`, `IPV6_TCLASS`, and all from `IPV6_AUTOFLOWLABEL`
+    /// to `IPV6_FREEBIND`.
+    const AUTOFLOWLABEL: i32 = 70;
+    const FREEBIND: i32 = 78;
     /// `PACKET_FANOUT_DATA`, which holds a `struct sock_fprog`.
     const PACKET_FANOUT_DATA: i32 = 22;
     /// `TCP_ZEROCOPY_RECEIVE`, which names an address to map pages at.
@@ -179,6 +183,9 @@ fn kind_of_option(level: i32, option: i32) -> OptionValue {
     match (level, option) {
         (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER | libc::SO_ATTACH_REUSEPORT_CBPF) => OptionValue::Filter,
         (libc::SOL_SOCKET, libc::SO_ATTACH_BPF | libc::SO_ATTACH_REUSEPORT_EBPF) => OptionValue::Descriptor,
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS | libc::IPV6_TCLASS | AUTOFLOWLABEL..=FREEBIND) => {
+            OptionValue::Plain
+        }
         (libc::IPPROTO_IP | libc::IPPROTO_IPV6, FIRST_FILTER..=LAST_FILTER | FIRST_BALANCER..) => OptionValue::Unknown,
         (libc::SOL_PACKET, PACKET_FANOUT_DATA) | (libc::IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE) => OptionValue::Unknown,
         _ if PLAIN_LEVELS.contains(&level) => OptionValue::Plain,

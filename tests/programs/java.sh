@@ -16,7 +16,7 @@ java -Xshare:off -cp classes Main fail 2>&1 | grep -v '^\s*at java'
 echo "${PIPESTATUS[0]}"
 java -cp classes Main sleep >ready &
 java=$!
-for i in $(seq 2000); do [ -s ready ] && break; sleep 0.05; done
+for i in $(seq 2000); do grep -q ready ready && break; sleep 0.05; done
 kill -TERM $java
 wait $java
 echo "terminated: $?"

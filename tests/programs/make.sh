@@ -1,5 +1,6 @@
 # make with parallel jobs, and the compilers; what they build is run.
 # needs make gcc g++ ar
+# only ci
 mkdir c && cd c
 for i in 1 2 3 4 5 6; do echo "int f$i(int x) { return x * $i; }" >f$i.c; done
 cat >main.c <<'END'
@@ -27,13 +28,45 @@ recursive: ; @+$(MAKE) --no-print-directory -C . prog MAKEFLAGS=$(MAKEFLAGS)
 vars: ; @echo $(words $(OBJECTS)) $(shell echo from a shell) $(MAKELEVEL) $(firstword $(sort z y x)) $(subst a,b,banana)
 .PHONY: all fails vars recursive
 END
-make -s -j2; echo $?
-for p in ./prog ./shared ./static; do $p 5; echo $?; done
-make -j2; make -n clean; echo $?; make fails; echo $?; make -k fails nosuch; echo $?; make vars; touch f3.c; make -q prog; echo $?; make -s -j3 -O prog; make -s --trace -W f1.c -n prog | grep -c gcc; make -s -j2 recursive
-echo 'int main(void) { return undeclared; }' >bad.c; gcc bad.c; echo $?; gcc -E -P - <<<'#define X(a) #a
-X(text)'; gcc -S -O2 -o - f2.c | grep -c imul; gcc -pipe -O1 -xc - -o from-stdin <<<'#include <unistd.h>
-int main(void) { write(1, "piped\n", 6); abort(); }' -include stdlib.h; { ./from-stdin; echo $?; } 2>/dev/null
-gcc -O2 -flto=2 -o lto f*.c main.c -lm && ./lto 3; gcc -g -save-temps -o saved main.c f*.c -lm && ./saved 4; ls *.i *.s | wc -l; gcc nosuch.c; echo $?; gcc -o linkerr main.c 2>&1 | grep -c 'undefined reference'
+make -s -j2
+echo $?
+for p in ./prog ./shared ./static; do
+    $p 5
+    echo $?
+done
+make -j2
+make -n clean
+echo $?
+make fails
+echo $?
+make -k fails nosuch
+echo $?
+make vars
+touch f3.c
+make -q prog
+echo $?
+make -s -j3 -O prog
+make -s --trace -W f1.c -n prog | grep -c gcc
+make -s -j2 recursive
+echo 'int main(void) { return undeclared; }' >bad.c
+gcc bad.c
+echo $?
+gcc -E -P - <<<'#define X(a) #a
+X(text)'
+gcc -S -O2 -o - f2.c | grep -c imul
+gcc -pipe -O1 -xc - -o from-stdin \
+    -include stdlib.h <<<'#include <unistd.h>
+int main(void) { write(1, "piped\n", 6); abort(); }'
+{
+    ./from-stdin
+    echo $?
+} 2>/dev/null
+gcc -O2 -flto=2 -o lto f*.c main.c -lm && ./lto 3
+gcc -g -save-temps -o saved main.c f*.c -lm && ./saved 4
+ls *.i *.s | wc -l
+gcc nosuch.c
+echo $?
+gcc -o linkerr main.c 2>&1 | grep -c 'undefined reference'
 cat >x.cc <<'END'
 #include <algorithm>
 #include <iostream>
@@ -55,5 +88,8 @@ int main() {
     throw 42;
 }
 END
-g++ -std=c++20 -O1 -o x x.cc && { ./x; echo $?; } 2>&1 | sed 's/.*Aborted/Aborted/'
+g++ -std=c++20 -O1 -o x x.cc && {
+    ./x
+    echo $?
+} 2>&1 | sed 's/.*Aborted/Aborted/'
 rm -f *.o prog shared static lib* lto saved* x from-stdin *.i *.s *.ltrans* *.res *.out

@@ -6,7 +6,10 @@ openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -subj /C
 port=$((20000 + $$ % 20000))
 openssl s_server -accept 127.0.0.1:$port -key key.pem -cert cert.pem -www -quiet >/dev/null 2>&1 &
 server=$!
-for i in $(seq 100); do (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.05; done
+for i in $(seq 100); do
+    (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break
+    sleep 0.05
+done
 for i in 1 2 3 4; do
     printf 'GET / HTTP/1.0\r\n\r\n' | openssl s_client -connect 127.0.0.1:$port -CAfile cert.pem -quiet -verify_quiet 2>/dev/null | grep -a -c 'HTTP/1.0 200' &
 done

@@ -1,5 +1,5 @@
 //! The ioctl requests that are known, by number: the kernel's `include/uapi/asm-generic/ioctls.h`,
-//! `include/uapi/linux/{fs,fiemap,kd,vt,sockios,if_tun,random,rtc,nsfs,eventpoll,inotify,timerfd,hdreg,kvm}.h`.
+//! `include/uapi/linux/{fs,fiemap,kd,vt,sockios,if_tun,random,rtc,nsfs,eventpoll,inotify,timerfd,hdreg,vm_sockets,kvm}.h`.
 
 use super::Argument::{
     self, CloneRange, DedupeRange, Descriptor, Entropy, Fiemap, Int, InterfaceList, Memory, Nested, Unused,
@@ -32,6 +32,7 @@ static REQUESTS: &[Request] = requests! {
     0x0001 FIBMAP Memory(4);
     0x0002 FIGETBSZ Memory(4);
     0x0301 HDIO_GETGEO Memory(16);
+    0x07b9 IOCTL_VM_SOCKETS_GET_LOCAL_CID Memory(4);
     0x125d BLKROSET Memory(4);
     0x125e BLKROGET Memory(4);
     0x125f BLKRRPART Unused;
