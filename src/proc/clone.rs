@@ -70,7 +70,7 @@ fn run(mut task: Task, new: &NewProcess, started: &SyncSender<Result<Pid, Errno>
     if new.has(CHILD_SETTID) {
         write_tid(&task, new.child_tid, task.tid().as_raw());
     }
-    task.process.threads.add(task.tid(), task.robust_list.clone());
+    task.process.threads.add(&task);
     // The caller waits for it.
     let _ = started.send(Ok(task.tid()));
     task.signals.begin();

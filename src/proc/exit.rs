@@ -79,6 +79,7 @@ fn is_first(tid: Pid) -> bool {
 /// What a task does when it leaves memory that others use (`mm_release` in the kernel's `kernel/fork.c`).
 pub fn leave_memory(task: &mut Task) {
     let mm = &task.process.mm;
+    task.process.threads.leave_memory(task.tid());
     task.robust_list.hand_on(mm, task.tid().as_raw());
     clear_tid(mm, std::mem::take(&mut task.clear_child_tid));
 }

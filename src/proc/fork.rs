@@ -147,7 +147,7 @@ fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState, shares_descr
     task.begin();
     task.process.missing.clear();
     task.robust_list = RobustList::default();
-    task.process.threads.restart(task.tid(), task.robust_list.clone());
+    task.process.threads.restart(task);
     task.signals.forget_pending();
     Ok(())
 }
@@ -219,6 +219,10 @@ fn sleep_for_child(mut child: Task, args: &CloneArgs, started: &SyncSender<Resul
         let _ = started.send(Err(errno));
     }
     let Task { vcpu, process, .. } = child;
+    if let Ok(pid) = result {
+        // Whom it traced goes on without it.
+        process.threads.release_traced(pid);
+    }
     process.mm.machine().return_vcpu(vcpu);
 }
 
@@ -234,7 +238,7 @@ fn child_sharing_memory(task: &mut Task, new: &NewProcess, signals: ThreadSignal
 
 fn run_child(task: &mut Task) -> Infallible {
     task.begin();
-    task.process.threads.restart(task.tid(), task.robust_list.clone());
+    task.process.threads.add(task);
     task.signals.let_in();
     let run_loop = task.process.run_loop.clone();
     let result = run_loop.run(task);

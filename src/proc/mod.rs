@@ -12,6 +12,7 @@ mod process;
 mod robust_list;
 mod settings;
 mod signals;
+pub mod stop;
 mod task;
 mod threads;
 pub mod view;

@@ -51,7 +51,7 @@ impl Process {
             async_io: self.async_io.clone(),
             settings: self.settings.clone(),
             run_loop: self.run_loop.clone(),
-            threads: Threads::default(),
+            threads: Threads::sharing_memory(&self.threads),
         }
     }
 }

@@ -216,7 +216,14 @@ impl Task {
     /// The next signal to be delivered.
     #[inline]
     pub fn next_signal(&mut self) -> Option<SigInfo> {
-        if capture::needs_attention() { self.signals.dequeue() } else { None }
+        if capture::needs_attention() { self.attend() } else { None }
+    }
+
+    #[cold]
+    fn attend(&mut self) -> Option<SigInfo> {
+        let info = self.signals.dequeue();
+        self.stop_if_wanted();
+        info
     }
 
     /// Does what the signal's action says; returns how the process ends, if it does.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nix::unistd::Pid;
 
+use super::stop::StopPoint;
 use super::{Process, RobustList, ThreadSignals};
 use crate::abi::{Errno, UserAddr};
 use crate::signal::extended::Layout;
@@ -26,6 +27,8 @@ pub struct Task {
     pub revocations_seen: u64,
     /// Locks to be handed on when the thread ends.
     pub robust_list: RobustList,
+    /// Where a tracer stops it.
+    pub(super) stop_point: Arc<StopPoint>,
     /// Its signals.
     pub signals: ThreadSignals,
     /// How frames hold the extended state.
@@ -40,7 +43,7 @@ impl Task {
     pub fn new(vcpu: Vcpu, process: Arc<Process>, mask: SigSet) -> Self {
         let mut task = Self::asleep(vcpu, process, ThreadSignals::new(mask));
         task.begin();
-        task.process.threads.restart(task.tid, task.robust_list.clone());
+        task.process.threads.restart(&task);
         task
     }
 
@@ -54,6 +57,7 @@ impl Task {
             bus_errors: 0,
             revocations_seen: 0,
             robust_list: RobustList::default(),
+            stop_point: Arc::default(),
             signals,
             extended_layout,
             broken: None,
@@ -65,6 +69,7 @@ impl Task {
     pub(super) fn begin(&mut self) {
         self.tid = nix::unistd::gettid();
         self.vcpu.attach();
+        self.stop_point = Arc::default();
     }
 
     /// Its thread id, which is the host thread's.

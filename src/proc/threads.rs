@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::unistd::Pid;
 
-use super::RobustList;
+use super::stop::{StopPoint, StopPoints, note_end};
+use super::{RobustList, Task};
 use crate::mm::AddressSpace;
 
 /// The threads that live.
@@ -14,6 +15,8 @@ use crate::mm::AddressSpace;
 pub struct Threads {
     /// By thread id.
     live: Mutex<BTreeMap<i32, RobustList>>,
+    /// Those of other processes that share the memory are there too.
+    stop_points: Arc<Mutex<StopPoints>>,
     /// Held by the thread that ends the process.
     ending: Mutex<()>,
 }
@@ -23,9 +26,15 @@ pub struct Threads {
 pub(super) struct ThreadsGuard<'a> {
     _ending: MutexGuard<'a, ()>,
     _live: MutexGuard<'a, BTreeMap<i32, RobustList>>,
+    _stop_points: MutexGuard<'a, StopPoints>,
 }
 
 impl Threads {
+    /// For a process that shares the memory of that of `other`.
+    pub(super) fn sharing_memory(other: &Self) -> Self {
+        Self { stop_points: other.stop_points.clone(), ..Self::default() }
+    }
+
     /// Is there but one?
     pub fn is_single(&self) -> bool {
         self.lock().len() <= 1
@@ -36,24 +45,46 @@ impl Threads {
         self.lock().get(&tid).cloned()
     }
 
-    pub(super) fn add(&self, tid: Pid, robust_list: RobustList) {
-        self.lock().insert(tid.as_raw(), robust_list);
+    /// Where the thread `tid` stops for a tracer, if it is one that shares the memory.
+    pub fn stop_point(&self, tid: i32) -> Option<Arc<StopPoint>> {
+        self.lock_stop_points().get(&tid).cloned()
+    }
+
+    pub(super) fn add(&self, task: &Task) {
+        let tid = task.tid().as_raw();
+        self.lock().insert(tid, task.robust_list.clone());
+        self.lock_stop_points().insert(tid, task.stop_point.clone());
     }
 
     /// Takes a thread from the list; returns whether it was the last.
     pub(super) fn remove(&self, tid: Pid) -> bool {
+        self.leave_memory(tid);
         let mut live = self.lock();
         live.remove(&tid.as_raw());
         live.is_empty()
     }
 
+    /// The thread cannot be stopped any more.
+    pub(super) fn leave_memory(&self, tid: Pid) {
+        if let Some(point) = self.lock_stop_points().remove(&tid.as_raw()) {
+            note_end(&point);
+        }
+    }
+
+    /// Lets all threads go on that the process `tracer` has stopped.
+    pub(super) fn release_traced(&self, tracer: Pid) {
+        self.lock_stop_points().values().for_each(|point| point.release(tracer));
+    }
+
     /// In a process that was just made: there is only the calling thread.
-    pub(super) fn restart(&self, tid: Pid, robust_list: RobustList) {
-        *self.lock() = BTreeMap::from([(tid.as_raw(), robust_list)]);
+    pub(super) fn restart(&self, task: &Task) {
+        self.lock().clear();
+        self.lock_stop_points().clear();
+        self.add(task);
     }
 
     pub(super) fn hold(&self) -> ThreadsGuard<'_> {
-        ThreadsGuard { _ending: self.begin_end(), _live: self.lock() }
+        ThreadsGuard { _ending: self.begin_end(), _live: self.lock(), _stop_points: self.lock_stop_points() }
     }
 
     /// Ends all threads but the calling one as far as others can tell: from now on nobody else ends the process.
@@ -71,5 +102,9 @@ impl Threads {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, RobustList>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_stop_points(&self) -> MutexGuard<'_, StopPoints> {
+        self.stop_points.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,8 +12,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use nix::unistd::Pid;
+
 use super::call::abort_before_kernel;
-use super::signal::{FAULT_SIGNALS, is_ignored_when_sent, set_action};
+use super::signal::{FAULT_SIGNALS, is_ignored_when_sent, send, set_action};
 use crate::abi::Errno;
 use crate::vm::kick;
 
@@ -141,8 +143,29 @@ extern "C" fn on_signal(_signal: i32, siginfo: *mut libc::siginfo_t, context: *m
     call_attention(context);
 }
 
+/// The signal of a kick, which is never blocked on the host, and the code that tells it from those of the guest.
+const KICK: (i32, i32) = (libc::SIGTRAP, i32::MIN + 50);
+
+/// Makes the thread `tid` of `process` come to its run loop, out of guest mode or a host call.
+pub fn kick(process: Pid, tid: Pid) -> Result<(), Errno> {
+    let (signal, code) = KICK;
+    let mut siginfo = [0; 16];
+    siginfo[0] = signal.unsigned_abs().into();
+    siginfo[1] = code.cast_unsigned().into();
+    send(process, tid, &siginfo)
+}
+
+fn is_kick(siginfo: &RawSigInfo) -> bool {
+    let (signal, code) = KICK;
+    siginfo[0] & u64::from(u32::MAX) == u64::from(signal.unsigned_abs())
+        && siginfo[1] & u64::from(u32::MAX) == u64::from(code.cast_unsigned())
+}
+
 /// Keeps a signal of [`FAULT_SIGNALS`] that a process sent. Called by their handler.
 pub(super) fn on_sent(signal: i32, siginfo: &RawSigInfo, context: *mut libc::ucontext_t) {
+    if is_kick(siginfo) {
+        return call_attention(context);
+    }
     let Some(index) = FAULT_SIGNALS.iter().position(|&one| one == signal) else { return };
     let is_blocked = CAUGHT.with(|caught| caught.guest_mask.load(Ordering::SeqCst)) >> (signal - 1) & 1 == 1;
     if !is_blocked && is_ignored_when_sent(signal) {

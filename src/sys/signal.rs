@@ -149,12 +149,16 @@ pub fn try_set_blocked(mask: u64) -> Result<(), Errno> {
 
 /// Gives a signal that this thread has caught back to the kernel, which queues it for the thread anew.
 pub fn send_back(siginfo: &RawSigInfo) {
-    let [process, thread] =
-        [nix::unistd::getpid(), nix::unistd::gettid()].map(|id| u64::from(id.as_raw().unsigned_abs()));
+    // It fails when RLIMIT_SIGPENDING is used up; to lose a signal is all that the kernel itself can do then.
+    let _ = send(nix::unistd::getpid(), nix::unistd::gettid(), siginfo);
+}
+
+/// rt_tgsigqueueinfo(2).
+pub(super) fn send(process: Pid, thread: Pid, siginfo: &RawSigInfo) -> Result<(), Errno> {
+    let [process, thread] = [process, thread].map(|id| u64::from(id.as_raw().unsigned_abs()));
     let args = [process, thread, siginfo[0] & u64::from(u32::MAX), siginfo.as_ptr().addr() as u64, 0, 0];
-    // SAFETY: the kernel reads one siginfo of 128 bytes. It fails when RLIMIT_SIGPENDING is used up; to lose a signal is
-    // all that the kernel itself can do then.
-    let _ = unsafe { host_call(libc::SYS_rt_tgsigqueueinfo.cast_unsigned(), args) };
+    // SAFETY: the kernel reads one siginfo of 128 bytes.
+    unsafe { host_call(libc::SYS_rt_tgsigqueueinfo.cast_unsigned(), args) }.map(drop)
 }
 
 /// Those of [`FAULT_SIGNALS`] that the guest ignores, bit `signal - 1` for each.

@@ -30,6 +30,7 @@ mod prctl;
 mod process;
 mod process_vm;
 mod procfs;
+mod ptrace;
 mod random;
 mod readdir;
 mod rw;

@@ -61,7 +61,6 @@ pub(super) fn sys_set_tid_address(task: &mut Task, addr: UserAddr) -> u64 {
 }
 
 passthrough! {
-    sys_wait4(pid: i32, status: UserPtr<i32>, options: i32, usage: UserPtr<libc::rusage>) = SYS_wait4;
     sys_waitid(
         kind: i32,
         id: i32,
