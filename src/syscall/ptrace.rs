@@ -12,17 +12,17 @@ use crate::proc::Task;
 use crate::proc::stop::{StopPoint, Stopped};
 use crate::x86::descriptor::{USER_CS, USER_DS};
 
-const ATTACH: i32 = libc::PTRACE_ATTACH as i32;
-const CONT: i32 = libc::PTRACE_CONT as i32;
-const DETACH: i32 = libc::PTRACE_DETACH as i32;
-const GETREGS: i32 = libc::PTRACE_GETREGS as i32;
-const GETREGSET: i32 = libc::PTRACE_GETREGSET as i32;
+const ATTACH: u32 = libc::PTRACE_ATTACH;
+const CONT: u32 = libc::PTRACE_CONT;
+const DETACH: u32 = libc::PTRACE_DETACH;
+const GETREGS: u32 = libc::PTRACE_GETREGS;
+const GETREGSET: u32 = libc::PTRACE_GETREGSET;
 
 /// Kinds of register sets (`include/uapi/linux/elf.h`).
 const NT_PRSTATUS: u64 = 1;
 const NT_X86_XSTATE: u64 = 0x202;
 
-pub(super) fn sys_ptrace(task: &mut Task, request: i32, tid: i32, addr: Hex, to: UserAddr) -> Result<u64, Errno> {
+pub(super) fn sys_ptrace(task: &mut Task, request: u32, tid: i32, addr: Hex, to: UserAddr) -> Result<u64, Errno> {
     let Some(point) = task.process.threads.stop_point(tid) else { return Err(refused(task, request)) };
     match request {
         ATTACH => point.attach(Pid::from_raw(tid))?,
@@ -39,7 +39,7 @@ pub(super) fn sys_ptrace(task: &mut Task, request: i32, tid: i32, addr: Hex, to:
     Ok(0)
 }
 
-fn refused(task: &Task, request: i32) -> Errno {
+fn refused(task: &Task, request: u32) -> Errno {
     task.missing(format_args!("ptrace request {request:#x}"));
     Errno::ENOSYS
 }
