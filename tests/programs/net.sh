@@ -78,7 +78,7 @@ for version in -tls1_2 -tls1_3; do
     exec {S[1]}>&-
     wait $client
 done
-echo Q | openssl s_client -connect 127.0.0.1:$port -CAfile cert.pem 2>/dev/null | grep -e 'Verify return' -e '^New'
+echo Q | openssl s_client -connect 127.0.0.1:$port -CAfile cert.pem 2>/dev/null | grep -e '^Verify return' -e '^New'
 kill $server
 {
     wait $server

@@ -36,7 +36,7 @@ async function main() {
   await network();
   await children();
   await threads();
-  signals();
+  await signals();
   memory();
   await webAssembly();
   process.on('exit', (code) => console.log('exit', code));
@@ -126,13 +126,10 @@ async function threads() {
   console.log(await endless.terminate());
 }
 
-function signals() {
-  let seen = 0;
-  process.on('SIGUSR2', () => seen++);
+async function signals() {
+  const seen = new Promise((done) => process.once('SIGUSR2', done));
   process.kill(process.pid, 'SIGUSR2');
-  const end = Date.now() + 5000;
-  const look = () => (seen || Date.now() > end ? console.log('signals', seen) : setTimeout(look, 5));
-  look();
+  console.log('signal', await seen);
 }
 
 function memory() {

@@ -18,7 +18,6 @@ stressor pipe 400
 stressor sock 20
 stressor switch 400
 stressor sigq 200
-stressor mutex 5000
 stressor pthread 40
 stressor clone 40
 stressor vfork 100
