@@ -21,7 +21,7 @@ use crate::sys::capture;
 use crate::sys::exec::Strings;
 use crate::syscall::{self, Observer, Vsyscall};
 use crate::vm::{Machine, Trap};
-use crate::x86::{PageFaultCode, UserRegs, Vector};
+use crate::x86::{PageFaultCode, UserRegs, Vector, operand};
 
 /// What to run and how.
 #[derive(Debug)]
@@ -233,9 +233,11 @@ fn exception_fault(task: &mut Task, vector: Vector, error: u64) -> Result<Fault,
     /// The error code names an entry of the IDT.
     const IN_IDT: u64 = 2;
     let rip = task.vcpu.regs().rip;
-    let (vector, error) = match int_number(task, rip) {
+    let (vector, error) = match (vector, int_number(task, rip)) {
         // `int n` without a gate: a KVM that emulates it takes it for an invalid opcode.
-        Some(number) if vector == Vector::UD => (Vector::GP, u64::from(number) * 8 + IN_IDT),
+        (Vector::UD, Some(number)) => (Vector::GP, u64::from(number) * 8 + IN_IDT),
+        // It does the same with what its emulator does not know.
+        (Vector::UD, None) => (operand_fault(task).unwrap_or(vector), error),
         _ => (vector, error),
     };
     let mut fault = Fault::of_exception(vector, error, rip);
@@ -252,6 +254,14 @@ fn exception_fault(task: &mut Task, vector: Vector, error: u64) -> Result<Fault,
         _ => {}
     }
     Ok(fault)
+}
+
+/// The exception that the memory operand of the instruction makes, if it does.
+fn operand_fault(task: &mut Task) -> Option<Vector> {
+    let regs = *task.vcpu.regs();
+    let mut code = [0; operand::MAX_LEN];
+    let len = task.process.mm.copy_in_partly(UserAddr::new(regs.rip), &mut code);
+    operand::fault(&code[..len], &regs, task.segment_bases().ok()?)
 }
 
 /// The number in the `int n` at `rip`, if that is one.

@@ -2,6 +2,7 @@
 
 pub mod descriptor;
 pub mod exception;
+pub mod operand;
 pub mod paging;
 pub mod regs;
 pub mod tsc;

@@ -1,5 +1,5 @@
-// What the races share. Each runs rounds for as many seconds as its argument says, or so many rounds
-// as "12r", and prints nothing of how many they were: the number goes to the file "rounds", if asked.
+// What the races share. Each runs rounds for as many seconds as its argument says, or, if that is
+// "12r", so many rounds. Its output is the same however many there were: the file "rounds" tells.
 #ifndef RACES_H
 #define RACES_H
 
