@@ -23,10 +23,13 @@ pub fn clone_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     let process = Arc::clone(&task.process);
     let machine = process.mm.machine();
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
-    machine.stock_vcpus().map_err(|_| Errno::EAGAIN)?;
+    {
+        let _limits = process.limits.hold();
+        machine.stock_vcpus().map_err(|_| Errno::EAGAIN)?;
+    }
     // It blocks all signals until it knows whose they are.
     task.signals.hold_off()?;
-    let result = machine.take_vcpu(&state).map_err(|_| Errno::EAGAIN).and_then(|vcpu| {
+    let result = process.take_vcpu(&state).and_then(|vcpu| {
         let mut child = Task::asleep(vcpu, Arc::clone(&process), task.signals.of_thread());
         match adjust_child(&mut child, new) {
             Ok(()) => start(child, *new),

@@ -229,7 +229,7 @@ fn sleep_for_child(mut child: Task, args: &CloneArgs, started: &SyncSender<Resul
 /// A task with a vCPU of its own in the same machine.
 fn child_sharing_memory(task: &mut Task, new: &NewProcess, signals: ThreadSignals) -> Result<Task, Errno> {
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
-    let vcpu = task.process.mm.machine().take_vcpu(&state).map_err(|_| Errno::EAGAIN)?;
+    let vcpu = task.process.take_vcpu(&state)?;
     let mut child = Task::asleep(vcpu, task.process.sharing_memory(new.has(SIGHAND)).into(), signals);
     adjust_child(&mut child, new)?;
     child.vcpu.regs_mut().rax = 0;

@@ -12,7 +12,7 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::Pid;
 
-use super::{HardLimits, Settings, Task};
+use super::{HardLimits, HardLimitsGuard, Settings, Task};
 use crate::abi::Errno;
 use crate::loader::exec::{Aslr, Program};
 use crate::mm::vma::Limits;
@@ -64,7 +64,13 @@ pub struct Ready {
 
 impl Ready {
     /// Prepares `task` to execute `program`, whose file is `file`.
-    pub fn prepare(task: &Task, program: &Program, file: &File, soft_descriptors: u64) -> Result<Self, Errno> {
+    pub fn prepare(
+        task: &Task,
+        program: &Program,
+        file: &File,
+        limits: &HardLimitsGuard<'_>,
+        soft_descriptors: u64,
+    ) -> Result<Self, Errno> {
         let process = &task.process;
         let settings = &process.settings;
         let executable = settings.executable.as_ref().ok_or(Errno::ENOSYS)?;
@@ -85,7 +91,7 @@ impl Ready {
         writer.word(task.signals.mask().bits());
         writer.word(process.actions.ignored().bits());
         let Limits { address_space, data, data_hard, stack, locked } = process.mm.limits();
-        for value in [address_space, data, data_hard, stack, locked].into_iter().chain(process.limits.values()) {
+        for value in [address_space, data, data_hard, stack, locked].into_iter().chain(limits.values()) {
             writer.word(value);
         }
         writer.word(soft_descriptors);

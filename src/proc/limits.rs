@@ -52,10 +52,18 @@ impl KeptResource {
     }
 }
 
-/// While it lives, only its owner changes hard limits.
+/// While it lives, only its owner changes limits: what raises the host's soft limit on descriptors for a moment holds it.
 #[derive(Debug)]
-pub(super) struct HardLimitsGuard<'a> {
-    _hard: MutexGuard<'a, Hard>,
+pub struct HardLimitsGuard<'a> {
+    hard: MutexGuard<'a, Hard>,
+}
+
+impl HardLimitsGuard<'_> {
+    /// The five values, for [`HardLimits::from_values`].
+    pub(super) fn values(&self) -> [u64; 5] {
+        let Hard { address_space, data, stack, locked, descriptors } = *self.hard;
+        [address_space, data, stack, locked, descriptors]
+    }
 }
 
 /// Hard limits as the guest sees them. The lock is taken before the address space's.
@@ -93,12 +101,6 @@ impl HardLimits {
             let _ = set_soft_descriptors(soft.min(most_descriptors()));
         }
         limits
-    }
-
-    /// The five values, for [`HardLimits::from_values`].
-    pub(super) fn values(&self) -> [u64; 5] {
-        let Hard { address_space, data, stack, locked, descriptors } = *self.lock();
-        [address_space, data, stack, locked, descriptors]
     }
 
     /// Limits that were kept before. The soft limit on descriptors is in force already.
@@ -143,8 +145,9 @@ impl HardLimits {
         Ok(old)
     }
 
-    pub(super) fn hold(&self) -> HardLimitsGuard<'_> {
-        HardLimitsGuard { _hard: self.lock() }
+    /// Keeps others from changing limits.
+    pub fn hold(&self) -> HardLimitsGuard<'_> {
+        HardLimitsGuard { hard: self.lock() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Hard> {

@@ -20,7 +20,7 @@ pub mod view;
 pub use exit::{End, ExitStatus};
 pub use handover::Handover;
 pub use inherited::Inherited;
-pub use limits::HardLimits;
+pub use limits::{HardLimits, HardLimitsGuard};
 pub use missing::Missing;
 pub use process::{Process, RunLoop};
 pub use robust_list::RobustList;

@@ -8,8 +8,10 @@ use super::aio::AsyncIo;
 use super::view::Views;
 use super::{End, ExitStatus, HardLimits, Missing, Settings, Task, Threads};
 use crate::Error;
+use crate::abi::Errno;
 use crate::mm::AddressSpace;
 use crate::signal::action::Actions;
+use crate::vm::{Vcpu, VcpuState};
 
 /// What all threads of the guest process share.
 #[derive(Debug)]
@@ -53,6 +55,15 @@ impl Process {
             run_loop: self.run_loop.clone(),
             threads: Threads::sharing_memory(&self.threads),
         }
+    }
+}
+
+impl Process {
+    /// A vCPU for a new thread, with `state`. `EAGAIN` when there is none to be had.
+    pub(super) fn take_vcpu(&self, state: &VcpuState) -> Result<Vcpu, Errno> {
+        // To make one needs the limit on descriptors out of the way.
+        let _limits = self.limits.hold();
+        self.mm.machine().take_vcpu(state).map_err(|_| Errno::EAGAIN)
     }
 }
 

@@ -18,9 +18,9 @@ use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::loader::exec::{self, Aslr, ExecError, Program};
 use crate::loader::script;
 use crate::loader::stack::{MAX_ARG_STRLEN, args_limit};
-use crate::proc::Task;
 use crate::proc::exit::leave_memory;
 use crate::proc::handover::Ready;
+use crate::proc::{HardLimitsGuard, Task};
 use crate::sys::descriptor::with_soft_limit_up;
 
 /// Bytes of a pointer.
@@ -57,9 +57,11 @@ struct Request {
 
 /// Returns only if the program cannot be executed. A vfork child leaves nothing allocated in its parent's memory.
 fn execute(task: &mut Task, request: &Request) -> SysResult {
+    let process = task.process.clone();
+    let limits = process.limits.hold();
     let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let errno = with_soft_limit_up(|| -> Result<Errno, Errno> {
-        let ready = prepare(task, request, soft)?;
+        let ready = prepare(task, request, &limits, soft)?;
         // A signal that is caught and not delivered would be lost with this image.
         task.signals.hold_off()?;
         leave_memory(task);
@@ -70,7 +72,12 @@ fn execute(task: &mut Task, request: &Request) -> SysResult {
     Err(errno??)
 }
 
-fn prepare(task: &Task, request: &Request, soft_descriptors: u64) -> Result<Ready, Errno> {
+fn prepare(
+    task: &Task,
+    request: &Request,
+    limits: &HardLimitsGuard<'_>,
+    soft_descriptors: u64,
+) -> Result<Ready, Errno> {
     let path = read_path(task, request)?;
     let file = open(task, request, &path)?;
     let (argv, envp) = Room::new(task).lists(request)?;
@@ -83,7 +90,7 @@ fn prepare(task: &Task, request: &Request, soft_descriptors: u64) -> Result<Read
         is_hidden: is_hidden(request, &path),
     };
     let file = interpreted(task, file, &mut program).map_err(|error| error.errno())?;
-    Ready::prepare(task, &program, &file, soft_descriptors)
+    Ready::prepare(task, &program, &file, limits, soft_descriptors)
 }
 
 fn interpreted(task: &Task, file: File, program: &mut Program) -> Result<File, ExecError> {

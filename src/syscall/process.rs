@@ -97,7 +97,9 @@ fn is_alone(task: &Task) -> bool {
 fn as_single_thread(task: &mut Task, call: impl Fn(&mut Task) -> Result<u64, Errno>) -> Result<u64, Errno> {
     match call(task) {
         Err(Errno::EINVAL | Errno::EUSERS) if is_alone(task) => {
-            task.process.mm.machine().renew(&mut task.vcpu).map_err(|_| Errno::ENOMEM)?;
+            let process = task.process.clone();
+            let _limits = process.limits.hold();
+            process.mm.machine().renew(&mut task.vcpu).map_err(|_| Errno::ENOMEM)?;
             call(task)
         }
         result => result,
