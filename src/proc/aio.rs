@@ -63,6 +63,12 @@ struct State {
     requests: BTreeMap<u64, Request>,
 }
 
+/// While it lives, only its owner adds or takes requests.
+#[derive(Debug)]
+pub(super) struct AsyncIoGuard<'a> {
+    _state: MutexGuard<'a, State>,
+}
+
 impl State {
     fn empty() -> Self {
         Self { process: getpid(), contexts: BTreeMap::new(), requests: BTreeMap::new() }
@@ -112,6 +118,10 @@ impl AsyncIo {
         let state = self.lock();
         let found = state.requests.values().find(|request| request.context == context && request.guest == guest);
         found.map_or(0, |request| (&raw const *request.copy).addr() as u64)
+    }
+
+    pub(super) fn hold(&self) -> AsyncIoGuard<'_> {
+        AsyncIoGuard { _state: self.lock() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -31,13 +31,11 @@ pub fn clone_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     task.signals.hold_off()?;
     let result = process.take_vcpu(&state).and_then(|vcpu| {
         let mut child = Task::asleep(vcpu, Arc::clone(&process), task.signals.of_thread());
-        match adjust_child(&mut child, new) {
-            Ok(()) => start(child, *new),
-            Err(errno) => {
-                machine.return_vcpu(child.vcpu);
-                Err(errno)
-            }
+        if let Err(errno) = adjust_child(&mut child, new) {
+            machine.return_vcpu(child.vcpu);
+            return Err(errno);
         }
+        start(child, *new)
     });
     task.signals.let_in();
     result.map(|tid| u64::from(tid.as_raw().unsigned_abs()))
@@ -47,7 +45,10 @@ pub fn clone_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
 fn start(mut child: Task, new: NewProcess) -> Result<Pid, Errno> {
     child.vcpu.regs_mut().rax = 0;
     let (started, has_started) = sync_channel(1);
-    thread::spawn(move || run(child, &new, &started)).map_err(|_| Errno::EAGAIN)?;
+    if let Err(Task { vcpu, process, .. }) = thread::spawn(child, move |child| run(child, &new, &started)) {
+        process.mm.machine().return_vcpu(vcpu);
+        return Err(Errno::EAGAIN);
+    }
     has_started.recv().map_err(|_| Errno::EAGAIN)?
 }
 

@@ -6,10 +6,12 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use nix::unistd::Pid;
 
+use super::aio::AsyncIoGuard;
 use super::exit::leave_memory;
 use super::limits::HardLimitsGuard;
 use super::missing::MissingGuard;
 use super::threads::ThreadsGuard;
+use super::view::ViewsGuard;
 use super::{End, ExitStatus, Process, RobustList, Task, ThreadSignals};
 use crate::Error;
 use crate::abi::{Errno, UserAddr};
@@ -117,24 +119,28 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
 
 /// Every lock that the threads of a process share: in the child there is nobody to release those of others.
 struct Locks<'a> {
-    _threads: ThreadsGuard<'a>,
     _limits: HardLimitsGuard<'a>,
+    _threads: ThreadsGuard<'a>,
     _vcpus: PoolGuard<'a>,
     mm: MmGuard<'a>,
     _actions: ActionsGuard<'a>,
     _missing: MissingGuard<'a>,
+    _views: ViewsGuard<'a>,
+    _async_io: AsyncIoGuard<'a>,
 }
 
 impl<'a> Locks<'a> {
     /// In the order in which others take them.
     fn take(process: &'a Process) -> Self {
         Self {
-            _threads: process.threads.hold(),
             _limits: process.limits.hold(),
+            _threads: process.threads.hold(),
             _vcpus: process.mm.machine().hold_vcpus(),
             mm: process.mm.hold(),
             _actions: process.actions.hold(),
             _missing: process.missing.hold(),
+            _views: process.views.hold(),
+            _async_io: process.async_io.hold(),
         }
     }
 }
@@ -203,9 +209,12 @@ pub fn share_memory(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     }
     let args = NewProcess { flags: new.flags | VFORK, ..*new }.host_args(&mm);
     let (started, has_started) = sync_channel(1);
-    let spawned = thread::spawn(move || sleep_for_child(child, &args, &started));
+    let spawned = thread::spawn(child, move |child| sleep_for_child(child, &args, &started));
     task.signals.let_in();
-    spawned.map_err(|_| Errno::EAGAIN)?;
+    if let Err(Task { vcpu, .. }) = spawned {
+        mm.machine().return_vcpu(vcpu);
+        return Err(Errno::EAGAIN);
+    }
     has_started.recv().map_err(|_| Errno::EAGAIN)?.map(|pid| u64::from(pid.as_raw().unsigned_abs()))
 }
 
@@ -231,9 +240,16 @@ fn child_sharing_memory(task: &mut Task, new: &NewProcess, signals: ThreadSignal
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
     let vcpu = task.process.take_vcpu(&state)?;
     let mut child = Task::asleep(vcpu, task.process.sharing_memory(new.has(SIGHAND)).into(), signals);
-    adjust_child(&mut child, new)?;
-    child.vcpu.regs_mut().rax = 0;
-    Ok(child)
+    match adjust_child(&mut child, new) {
+        Ok(()) => {
+            child.vcpu.regs_mut().rax = 0;
+            Ok(child)
+        }
+        Err(errno) => {
+            task.process.mm.machine().return_vcpu(child.vcpu);
+            Err(errno)
+        }
+    }
 }
 
 fn run_child(task: &mut Task) -> Infallible {

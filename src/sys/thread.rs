@@ -4,6 +4,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 
 use crate::abi::Errno;
@@ -13,14 +14,23 @@ use super::signal::keeping_setxid;
 /// Bytes of a thread's stack: the deepest the runner goes, with room for a handler's frame on a wide processor.
 const STACK_LEN: usize = 512 << 10;
 
-/// Starts a thread that does `body`. It blocks what the caller blocks.
+/// Starts a thread that does `body` with `value`. It blocks what the caller blocks.
 ///
 /// # Errors
-/// `EAGAIN` when the host allows no more threads, `ENOMEM` when it has no room for a stack.
-pub fn spawn(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    prepare_library()?;
-    // Nobody joins it: it takes its stack with it.
-    Builder::new().stack_size(STACK_LEN).spawn(body).map(drop)
+/// `value` comes back when the host allows no more threads or has no room for a stack.
+pub fn spawn<T: Send + 'static>(value: T, body: impl FnOnce(T) + Send + 'static) -> Result<(), T> {
+    let place = Arc::new(Mutex::new(Some(value)));
+    let take = |place: &Mutex<Option<T>>| place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let its_place = place.clone();
+    let start = || {
+        prepare_library()?;
+        // Nobody joins it: it takes its stack with it.
+        Builder::new().stack_size(STACK_LEN).spawn(move || take(&its_place).map_or((), body))
+    };
+    match start() {
+        Ok(_) => Ok(()),
+        Err(_) => take(&place).map_or(Ok(()), Err),
+    }
 }
 
 /// With the first thread of a process, the C library takes SIGSETXID for itself. That must be over before there is a

@@ -107,6 +107,12 @@ pub struct Views {
     runner: Resident,
 }
 
+/// While it lives, only its owner adds files.
+#[derive(Debug)]
+pub(super) struct ViewsGuard<'a> {
+    _known: MutexGuard<'a, BTreeMap<FileId, Known>>,
+}
+
 /// Most files that are remembered: a process with many threads may open one after another.
 const MOST: usize = 1024;
 
@@ -120,6 +126,10 @@ impl Views {
     #[inline]
     pub fn is_any(&self) -> bool {
         self.is_any.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn hold(&self) -> ViewsGuard<'_> {
+        ViewsGuard { _known: self.lock() }
     }
 
     /// From now on `file` is shown differently.
