@@ -52,7 +52,7 @@ pub(crate) struct LeftFile {
     mode: u32,
     /// In bytes; a folder has none.
     len: u64,
-    /// The first mebibyte of a regular file.
+    /// The first mebibyte of a regular file that can be read.
     content: Vec<u8>,
 }
 
@@ -268,14 +268,18 @@ fn collect(drained: Option<Receiver<Vec<u8>>>) -> Vec<u8> {
 
 fn list(dir: &Path, below: &Path, files: &mut Vec<LeftFile>) -> io::Result<()> {
     const MOST_READ: u64 = 1 << 20;
-    for entry in fs::read_dir(dir)? {
+    // A user without privileges can leave what he cannot read.
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
+    for entry in entries {
         let entry = entry?;
         let (path, meta) = (below.join(entry.file_name()), entry.metadata()?);
         let mut content = Vec::new();
         if meta.is_dir() {
             list(&entry.path(), &path, files)?;
         } else if meta.is_file() {
-            File::open(entry.path())?.take(MOST_READ).read_to_end(&mut content)?;
+            if let Ok(file) = File::open(entry.path()) {
+                file.take(MOST_READ).read_to_end(&mut content)?;
+            }
         }
         files.push(LeftFile { path, mode: meta.mode(), len: if meta.is_dir() { 0 } else { meta.len() }, content });
     }

@@ -150,16 +150,17 @@ fn dev_kvm_is_not_kvm() -> Outcome {
 }
 
 fn dev_kvm_not_permitted() -> Outcome {
-    const NOBODY: u32 = 65534;
+    /// Nobody has this number, not even nobody.
+    const STRANGER: u32 = 65533;
     if fs::metadata("/dev/kvm").map_or(0, |meta| meta.permissions().mode()) & 0o7 != 0 {
         return Ok(Completion::ignored_with("everybody may open /dev/kvm"));
     }
-    let nothing = Invocation::shell(":")?.by_user(NOBODY).and_then(Invocation::run);
+    let nothing = Invocation::shell(":")?.by_user(STRANGER).and_then(Invocation::run);
     if let Err(error) = nothing {
         return Ok(Completion::ignored_with(format!("becoming another user: {error}")));
     }
     // The files may lie where only root can read.
-    let run = Invocation::shell("exec ./kvm-se ./prog")?.by_user(NOBODY)?;
+    let run = Invocation::shell("exec ./kvm-se ./prog")?.by_user(STRANGER)?;
     let run = run.executable("kvm-se", &fs::read(machine::kvm_se())?)?.executable("prog", &fs::read(show()?)?)?;
     passed(run.run()?.status(125)?.complaint("kvm-se: cannot open /dev/kvm: permission denied")?)
 }
