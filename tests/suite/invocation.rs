@@ -276,10 +276,10 @@ fn list(dir: &Path, below: &Path, files: &mut Vec<LeftFile>) -> io::Result<()> {
         let mut content = Vec::new();
         if meta.is_dir() {
             list(&entry.path(), &path, files)?;
-        } else if meta.is_file() {
-            if let Ok(file) = File::open(entry.path()) {
-                file.take(MOST_READ).read_to_end(&mut content)?;
-            }
+        } else if meta.is_file()
+            && let Ok(file) = File::open(entry.path())
+        {
+            file.take(MOST_READ).read_to_end(&mut content)?;
         }
         files.push(LeftFile { path, mode: meta.mode(), len: if meta.is_dir() { 0 } else { meta.len() }, content });
     }
