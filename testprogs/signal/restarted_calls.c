@@ -71,7 +71,7 @@ int main(void) {
             install(SIGALRM, handler, restart ? SA_RESTART : 0);
             count = 0;
             futex_word = 0;
-            alarm_every(100, 20);
+            alarm_every(100, restart ? 100 : 0);
             errno = 0;
             long result = calls[i].call();
             int error = errno;
