@@ -692,28 +692,34 @@ impl VmaMap {
 
     /// Makes a change that [`VmaMap::plan`] has computed from the map as it is now.
     fn commit(&mut self, splice: Splice) {
-        let total = self.usage.total;
-        let gone = splice.old.first().zip(splice.old.last().and_then(|&last| self.vmas.get(&last)));
-        let gone = gone.map(|(&first, (last, _))| (first, last.end()));
+        let mut changed: Vec<PageRange> = splice.new.iter().map(|(range, _)| *range).collect();
         for start in splice.old {
             if let Some((range, vma)) = self.vmas.remove(&start) {
                 self.usage.subtract(range, &vma);
+                changed.push(range);
             }
         }
         for (range, vma) in splice.new {
             self.usage.add(range, &vma);
             self.vmas.insert(range.start(), (range, vma));
         }
-        if let Some((first, end)) = gone
-            && self.usage.total < total
-        {
-            let floor = self.find_below(first).map_or(0, |(below, _)| below.end());
-            let limit = self.find_at_or_above(end).map_or(TASK_SIZE, |(above, _)| above.start());
-            self.packed.get_mut().after_removal(end, limit - floor);
-        }
+        changed.into_iter().for_each(|range| self.note_holes(range));
         self.peak = self.peak.max(self.usage.total);
         self.generation += 1;
         self.debug_validate();
+    }
+
+    /// Tells the search for holes of those that a change at `range` may have made or widened: where something has gone, and
+    /// where something stands in the guard gap of what is above.
+    fn note_holes(&mut self, range: PageRange) {
+        let above = self.find_at_or_above(range.end());
+        let is_in_gap = above.is_some_and(|(above, vma)| vma.guarded_start(above.start()) < above.start());
+        if self.covers_whole(range) && !is_in_gap {
+            return;
+        }
+        let floor = self.find_below(range.start()).map_or(0, |(below, _)| below.end());
+        let limit = above.map_or(TASK_SIZE, |(above, _)| above.start());
+        self.packed.get_mut().after_removal(limit, limit.saturating_sub(floor));
     }
 
     /// In debug builds, panics if an invariant of the fields does not hold. Each change ends with this.

@@ -15,6 +15,7 @@ mod ioctl;
 mod iovec;
 mod ipc;
 mod key;
+mod landlock;
 mod limits;
 mod memory;
 mod mq;

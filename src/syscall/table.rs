@@ -7,9 +7,9 @@
 use super::arg::ArgKind;
 use super::handler::{Handler, args_of};
 use super::{
-    SysResult, aio, attr, clone, descriptor, event, exec, futex, ids, ioctl, ipc, key, limits, memory, mq, msg, namei,
-    namespace, numa, open, pkey, poll, prctl, process, process_vm, ptrace, random, readdir, rw, sched, signal, socket,
-    splice, stat, sync, system, time, xattr,
+    SysResult, aio, attr, clone, descriptor, event, exec, futex, ids, ioctl, ipc, key, landlock, limits, memory, mq,
+    msg, namei, namespace, numa, open, pkey, poll, prctl, process, process_vm, ptrace, random, readdir, rw, sched,
+    signal, socket, splice, stat, sync, system, time, xattr,
 };
 use crate::abi::Errno;
 use crate::proc::Task;
@@ -523,9 +523,9 @@ table! {
     441 epoll_pwait2 passthrough event::sys_epoll_pwait2 "";
     442 mount_setattr passthrough namespace::sys_mount_setattr "";
     443 quotactl_fd unsupported ENOSYS "as a kernel without CONFIG_QUOTACTL";
-    444 landlock_create_ruleset unsupported ENOSYS "as a kernel without CONFIG_SECURITY_LANDLOCK";
-    445 landlock_add_rule unsupported ENOSYS "as a kernel without CONFIG_SECURITY_LANDLOCK";
-    446 landlock_restrict_self unsupported ENOSYS "as a kernel without CONFIG_SECURITY_LANDLOCK";
+    444 landlock_create_ruleset passthrough landlock::sys_landlock_create_ruleset "";
+    445 landlock_add_rule passthrough landlock::sys_landlock_add_rule "";
+    446 landlock_restrict_self partial landlock::sys_landlock_restrict_self "the runner's own executable and libraries stay readable; a program must be readable to be executed";
     447 memfd_secret unsupported ENOSYS "as a kernel without CONFIG_SECRETMEM";
     448 process_mrelease unsupported ENOSYS "it would reap memory of the host process";
     449 futex_waitv passthrough futex::sys_futex_waitv "";
