@@ -68,8 +68,8 @@ int main(int argc, char **argv) {
     CHECK_ERR(allow(ruleset, "open", LANDLOCK_ACCESS_FS_MAKE_DIR), EINVAL);
     CHECK_ERR(syscall(SYS_landlock_add_rule, ruleset, 99, NULL, 0), EINVAL);
     CHECK_ERR(syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, (void *)8, 0), EFAULT);
-    CHECK_ERR(syscall(SYS_landlock_restrict_self, -1, 0), EBADF);
     CHECK_OK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    CHECK_ERR(syscall(SYS_landlock_restrict_self, -1, 0), EBADF);
     CHECK_EQ(can_read("closed/file"), 0);
     CHECK_OK(syscall(SYS_landlock_restrict_self, ruleset, 0));
     CHECK_EQ(can_read("open/file"), 0);
