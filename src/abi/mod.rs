@@ -2,6 +2,7 @@
 
 pub mod addr;
 pub mod auxv;
+pub mod clone;
 pub mod errno;
 pub mod mman;
 

@@ -63,12 +63,6 @@ struct State {
     requests: BTreeMap<u64, Request>,
 }
 
-/// While it lives, only its owner adds or takes requests.
-#[derive(Debug)]
-pub(super) struct AsyncIoGuard<'a> {
-    _state: MutexGuard<'a, State>,
-}
-
 impl State {
     fn empty() -> Self {
         Self { process: getpid(), contexts: BTreeMap::new(), requests: BTreeMap::new() }
@@ -120,8 +114,9 @@ impl AsyncIo {
         found.map_or(0, |request| (&raw const *request.copy).addr() as u64)
     }
 
-    pub(super) fn hold(&self) -> AsyncIoGuard<'_> {
-        AsyncIoGuard { _state: self.lock() }
+    /// Keeps others from adding or taking requests while what it returns lives.
+    pub(super) fn hold(&self) -> impl Sized {
+        self.lock()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

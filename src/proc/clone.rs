@@ -8,12 +8,8 @@ use nix::unistd::Pid;
 use super::fork::{NewProcess, adjust_child, write_tid};
 use super::{Task, exit};
 use crate::abi::Errno;
+use crate::abi::clone::{CLONE_CHILD_SETTID, CLONE_FILES, CLONE_FS, CLONE_PARENT_SETTID};
 use crate::sys::thread;
-
-const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
-const FS: u64 = libc::CLONE_FS as u64;
-const FILES: u64 = libc::CLONE_FILES as u64;
-const CHILD_SETTID: u64 = libc::CLONE_CHILD_SETTID as u64;
 
 /// Makes a thread of the calling process and returns its id. It is a host thread that drives a vCPU of its own.
 ///
@@ -54,8 +50,8 @@ fn start(mut child: Task, new: NewProcess) -> Result<Pid, Errno> {
 
 /// The host's threads share everything that threads can share; the guest may have asked for less.
 fn unshare(task: &Task, new: &NewProcess) -> Result<(), Errno> {
-    let what = (FS | FILES) & !new.flags;
-    if what & FILES != 0 {
+    let what = (CLONE_FS | CLONE_FILES) & !new.flags;
+    if what & CLONE_FILES != 0 {
         task.process.mm.machine().note_unshared_descriptors();
     }
     if what == 0 { Ok(()) } else { thread::unshare(what) }
@@ -68,10 +64,10 @@ fn run(mut task: Task, new: &NewProcess, started: &SyncSender<Result<Pid, Errno>
         return;
     }
     task.begin();
-    if new.has(PARENT_SETTID) {
+    if new.has(CLONE_PARENT_SETTID) {
         write_tid(&task, new.parent_tid, task.tid().as_raw());
     }
-    if new.has(CHILD_SETTID) {
+    if new.has(CLONE_CHILD_SETTID) {
         write_tid(&task, new.child_tid, task.tid().as_raw());
     }
     task.process.threads.add(&task);

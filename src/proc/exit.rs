@@ -94,15 +94,16 @@ impl Process {
     /// Ends all threads, from whichever.
     pub fn end(&self, result: Result<ExitStatus, Error>) -> ! {
         self.threads.end_all(&self.mm);
-        self.report(&result);
-        match result {
-            Ok(ExitStatus::Code(code)) => clone::exit_now(code),
-            Ok(ExitStatus::Signal(signal)) => signal::die_by(signal),
-            Err(error) => clone::exit_now(error.exit_status()),
-        }
+        self.run_loop.report(self, &result);
+        end_host_process(result)
     }
+}
 
-    fn report(&self, result: &Result<ExitStatus, Error>) {
-        self.run_loop.report(self, result);
+/// Ends the calling process as the guest's ended.
+pub(super) fn end_host_process(result: Result<ExitStatus, Error>) -> ! {
+    match result {
+        Ok(ExitStatus::Code(code)) => clone::exit_now(code),
+        Ok(ExitStatus::Signal(signal)) => signal::die_by(signal),
+        Err(error) => clone::exit_now(error.exit_status()),
     }
 }

@@ -6,20 +6,17 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use nix::unistd::Pid;
 
-use super::aio::AsyncIoGuard;
-use super::exit::leave_memory;
-use super::limits::HardLimitsGuard;
-use super::missing::MissingGuard;
-use super::threads::ThreadsGuard;
-use super::view::ViewsGuard;
-use super::{End, ExitStatus, Process, RobustList, Task, ThreadSignals};
-use crate::Error;
+use super::exit::{end_host_process, leave_memory};
+use super::{End, Process, RobustList, Task, ThreadSignals};
+use crate::abi::clone::{
+    CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_FILES, CLONE_PARENT_SETTID, CLONE_SETTLS, CLONE_SIGHAND,
+    CLONE_VFORK,
+};
 use crate::abi::{Errno, UserAddr};
 use crate::mm::{AddressSpace, ForkPlan, MmGuard};
-use crate::signal::action::ActionsGuard;
 use crate::sys::clone::{self, CloneArgs, Forked};
 use crate::sys::{signal as host_signal, thread};
-use crate::vm::{PoolGuard, VcpuState, VmError};
+use crate::vm::{VcpuState, VmError};
 
 /// What a new process is to be like.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,14 +41,6 @@ pub struct NewProcess {
     pub cgroup: u64,
 }
 
-const SETTLS: u64 = libc::CLONE_SETTLS as u64;
-const CHILD_SETTID: u64 = libc::CLONE_CHILD_SETTID as u64;
-const CHILD_CLEARTID: u64 = libc::CLONE_CHILD_CLEARTID as u64;
-const VFORK: u64 = libc::CLONE_VFORK as u64;
-const FILES: u64 = libc::CLONE_FILES as u64;
-const SIGHAND: u64 = libc::CLONE_SIGHAND as u64;
-const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
-
 impl NewProcess {
     pub(super) fn has(&self, flag: u64) -> bool {
         self.flags & flag != 0
@@ -59,7 +48,7 @@ impl NewProcess {
 
     /// Can the C library make it? It cannot be told more.
     fn is_plain_fork(&self) -> bool {
-        const BY_US: u64 = SETTLS | CHILD_SETTID | CHILD_CLEARTID | PARENT_SETTID;
+        const BY_US: u64 = CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID;
         self.flags & !BY_US == 0 && self.exit_signal == libc::SIGCHLD && self.set_tid.1 == 0
     }
 
@@ -70,7 +59,7 @@ impl NewProcess {
             if addr.is_null() { 0 } else { mm.hva(addr.raw()) }
         };
         CloneArgs {
-            flags: self.flags & !(SETTLS | CHILD_CLEARTID),
+            flags: self.flags & !(CLONE_SETTLS | CLONE_CHILD_CLEARTID),
             pidfd: place(self.pidfd),
             child_tid: place(self.child_tid),
             parent_tid: place(self.parent_tid),
@@ -90,12 +79,12 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     // A signal in the child would find the parent's vCPU, and one that is caught now would come to both.
     task.signals.hold_off()?;
     let args = new.host_args(&process.mm);
-    let locks = Locks::take(&process);
-    let plan = locks.mm.plan_fork();
+    let (mm, others) = hold_all(&process);
+    let plan = mm.plan_fork();
     let forked = if new.is_plain_fork() { clone::fork() } else { clone::clone_copy(&args) };
-    drop(locks);
+    drop((mm, others));
     if forked == Ok(Forked::Child)
-        && let Err(error) = become_child(task, plan, &state, new.has(FILES))
+        && let Err(error) = become_child(task, plan, &state, new.has(CLONE_FILES))
     {
         // Reported by the next attempt to run user code.
         task.broken = Some(error);
@@ -104,45 +93,26 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     let pid = match forked? {
         Forked::Child => {
             adjust_child(task, new)?;
-            if new.is_plain_fork() && new.has(CHILD_SETTID) {
+            if new.is_plain_fork() && new.has(CLONE_CHILD_SETTID) {
                 write_tid(task, new.child_tid, task.tid().as_raw());
             }
             return Ok(0);
         }
         Forked::Parent(pid) => pid.as_raw(),
     };
-    if new.is_plain_fork() && new.has(PARENT_SETTID) {
+    if new.is_plain_fork() && new.has(CLONE_PARENT_SETTID) {
         write_tid(task, new.parent_tid, pid);
     }
     Ok(u64::from(pid.unsigned_abs()))
 }
 
-/// Every lock that the threads of a process share: in the child there is nobody to release those of others.
-struct Locks<'a> {
-    _limits: HardLimitsGuard<'a>,
-    _threads: ThreadsGuard<'a>,
-    _vcpus: PoolGuard<'a>,
-    mm: MmGuard<'a>,
-    _actions: ActionsGuard<'a>,
-    _missing: MissingGuard<'a>,
-    _views: ViewsGuard<'a>,
-    _async_io: AsyncIoGuard<'a>,
-}
-
-impl<'a> Locks<'a> {
-    /// In the order in which others take them.
-    fn take(process: &'a Process) -> Self {
-        Self {
-            _limits: process.limits.hold(),
-            _threads: process.threads.hold(),
-            _vcpus: process.mm.machine().hold_vcpus(),
-            mm: process.mm.hold(),
-            _actions: process.actions.hold(),
-            _missing: process.missing.hold(),
-            _views: process.views.hold(),
-            _async_io: process.async_io.hold(),
-        }
-    }
+/// Takes every lock that the threads of a process share, in the order in which others take them: in the child there is
+/// nobody to release those of other threads. The address space's comes first in what it returns.
+fn hold_all(process: &Process) -> (MmGuard<'_>, impl Sized) {
+    let outer = (process.limits.hold(), process.threads.hold(), process.mm.machine().hold_vcpus());
+    let mm = process.mm.hold();
+    let leaves = (process.actions.hold(), process.missing.hold(), process.views.hold(), process.async_io.hold());
+    (mm, (outer, leaves))
 }
 
 /// A virtual machine of its own. The parent's descriptors, and the mapping of its vCPU, go.
@@ -160,11 +130,11 @@ fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState, shares_descr
 
 /// What the caller of clone(2) says about the child.
 pub(super) fn adjust_child(task: &mut Task, new: &NewProcess) -> Result<(), Errno> {
-    task.clear_child_tid = if new.has(CHILD_CLEARTID) { new.child_tid } else { UserAddr::NULL };
+    task.clear_child_tid = if new.has(CLONE_CHILD_CLEARTID) { new.child_tid } else { UserAddr::NULL };
     if !new.stack.is_null() {
         task.vcpu.regs_mut().rsp = new.stack.raw();
     }
-    if new.has(SETTLS) {
+    if new.has(CLONE_SETTLS) {
         let (_, gs) = task.segment_bases()?;
         task.set_segment_bases(new.tls, gs)?;
     }
@@ -207,7 +177,7 @@ pub fn share_memory(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
         mm.machine().return_vcpu(child.vcpu);
         return Err(errno);
     }
-    let args = NewProcess { flags: new.flags | VFORK, ..*new }.host_args(&mm);
+    let args = NewProcess { flags: new.flags | CLONE_VFORK, ..*new }.host_args(&mm);
     let (started, has_started) = sync_channel(1);
     let spawned = thread::spawn(child, move |child| sleep_for_child(child, &args, &started));
     task.signals.let_in();
@@ -239,7 +209,7 @@ fn sleep_for_child(mut child: Task, args: &CloneArgs, started: &SyncSender<Resul
 fn child_sharing_memory(task: &mut Task, new: &NewProcess, signals: ThreadSignals) -> Result<Task, Errno> {
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
     let vcpu = task.process.take_vcpu(&state)?;
-    let mut child = Task::asleep(vcpu, task.process.sharing_memory(new.has(SIGHAND)).into(), signals);
+    let mut child = Task::asleep(vcpu, task.process.sharing_memory(new.has(CLONE_SIGHAND)).into(), signals);
     match adjust_child(&mut child, new) {
         Ok(()) => {
             child.vcpu.regs_mut().rax = 0;
@@ -259,18 +229,11 @@ fn run_child(task: &mut Task) -> Infallible {
     let run_loop = task.process.run_loop.clone();
     let result = run_loop.run(task);
     leave_memory(task);
-    match result.map(End::of_single_thread) {
-        Ok(ExitStatus::Code(code)) => clone::exit_now(code),
-        Ok(ExitStatus::Signal(signal)) => host_signal::die_by(signal),
-        Err(error) => {
-            report(&error);
-            clone::exit_now(error.exit_status())
-        }
+    let result = result.map(End::of_single_thread);
+    if let Err(error) = &result {
+        let _ = writeln!(std::io::stderr(), "kvm-se: {error}");
     }
-}
-
-fn report(error: &Error) {
-    let _ = writeln!(std::io::stderr(), "kvm-se: {error}");
+    end_host_process(result)
 }
 
 /// What a child changes in the shared memory although it has it for itself on Linux.

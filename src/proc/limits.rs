@@ -11,7 +11,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::abi::Errno;
 use crate::mm::AddressSpace;
 use crate::mm::vma::Limits;
-use crate::sys::descriptor::guest_limit;
+use crate::sys::descriptor::{guest_limit, with_soft_limit_up};
 
 /// The kernel's `struct rlimit64`; `u64::MAX` is `RLIM_INFINITY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -143,6 +143,12 @@ impl HardLimits {
         }
         mm.set_limits(soft);
         Ok(old)
+    }
+
+    /// Does `act`, which makes descriptors for a moment, with the host's limit on them out of the way.
+    pub fn with_descriptors<T>(&self, act: impl FnOnce() -> T) -> std::io::Result<T> {
+        let _limits = self.hold();
+        with_soft_limit_up(act)
     }
 
     /// Keeps others from changing limits.

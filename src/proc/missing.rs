@@ -9,12 +9,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub struct Missing(Mutex<BTreeMap<String, Seen>>);
 
-/// While it lives, nobody else counts.
-#[derive(Debug)]
-pub(super) struct MissingGuard<'a> {
-    _seen: MutexGuard<'a, BTreeMap<String, Seen>>,
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     count: u64,
@@ -55,8 +49,9 @@ impl Missing {
         Ok(())
     }
 
-    pub(super) fn hold(&self) -> MissingGuard<'_> {
-        MissingGuard { _seen: self.lock() }
+    /// Keeps others from counting while what it returns lives.
+    pub(super) fn hold(&self) -> impl Sized {
+        self.lock()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Seen>> {

@@ -21,14 +21,6 @@ pub struct Threads {
     ending: Mutex<()>,
 }
 
-/// While it lives, no thread begins or ends.
-#[derive(Debug)]
-pub(super) struct ThreadsGuard<'a> {
-    _ending: MutexGuard<'a, ()>,
-    _live: MutexGuard<'a, BTreeMap<i32, RobustList>>,
-    _stop_points: MutexGuard<'a, StopPoints>,
-}
-
 impl Threads {
     /// For a process that shares the memory of that of `other`.
     pub(super) fn sharing_memory(other: &Self) -> Self {
@@ -83,8 +75,9 @@ impl Threads {
         self.add(task);
     }
 
-    pub(super) fn hold(&self) -> ThreadsGuard<'_> {
-        ThreadsGuard { _ending: self.begin_end(), _live: self.lock(), _stop_points: self.lock_stop_points() }
+    /// Keeps threads from beginning or ending while what it returns lives.
+    pub(super) fn hold(&self) -> impl Sized {
+        (self.begin_end(), self.lock(), self.lock_stop_points())
     }
 
     /// Ends all threads but the calling one as far as others can tell: from now on nobody else ends the process.

@@ -79,12 +79,6 @@ fn default_of(signal: i32) -> Disposition {
 #[derive(Debug)]
 pub struct Actions(Mutex<[SigAction; 64]>);
 
-/// While it lives, only its owner changes actions.
-#[derive(Debug)]
-pub struct ActionsGuard<'a> {
-    _actions: MutexGuard<'a, [SigAction; 64]>,
-}
-
 impl Clone for Actions {
     fn clone(&self) -> Self {
         Self(Mutex::new(*self.lock()))
@@ -117,9 +111,9 @@ impl Actions {
         }
     }
 
-    /// Keeps others from changing actions.
-    pub fn hold(&self) -> ActionsGuard<'_> {
-        ActionsGuard { _actions: self.lock() }
+    /// Keeps others from changing actions while what it returns lives.
+    pub fn hold(&self) -> impl Sized {
+        self.lock()
     }
 
     fn lock(&self) -> MutexGuard<'_, [SigAction; 64]> {

@@ -12,6 +12,7 @@ use zerocopy::{Immutable, IntoBytes};
 use super::call::host_call;
 use super::copy::Hva;
 use crate::abi::Errno;
+use crate::abi::clone::{CLONE_PARENT_SETTID, CLONE_PIDFD};
 
 /// Which of the two processes goes on here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,14 +53,12 @@ pub struct CloneArgs {
 impl CloneArgs {
     /// The call that makes it so: clone(2), which every sandbox knows, unless it takes clone3(2).
     fn call(&self) -> (i64, [u64; 6]) {
-        const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
-        const PIDFD: u64 = libc::CLONE_PIDFD as u64;
-        let has_both = self.flags & PARENT_SETTID != 0 && self.flags & PIDFD != 0;
+        let has_both = self.flags & CLONE_PARENT_SETTID != 0 && self.flags & CLONE_PIDFD != 0;
         let is_old = self.flags <= u64::from(u32::MAX) && self.set_tid_size == 0 && !has_both;
         if !is_old {
             return (libc::SYS_clone3, [(&raw const *self).addr() as u64, size_of::<Self>() as u64, 0, 0, 0, 0]);
         }
-        let third = if self.flags & PIDFD != 0 { self.pidfd } else { self.parent_tid };
+        let third = if self.flags & CLONE_PIDFD != 0 { self.pidfd } else { self.parent_tid };
         (libc::SYS_clone, [self.flags | self.exit_signal, 0, third, self.child_tid, 0, 0])
     }
 

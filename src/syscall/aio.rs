@@ -150,11 +150,9 @@ pub(super) fn sys_io_getevents(
     to: UserPtr<Event>,
     timeout: UserPtr<[i64; 2]>,
 ) -> Result<u64, Errno> {
-    let host = task.process.async_io.context(context);
-    let mut events = room(most)?;
-    let bytes = events.as_mut_slice().as_mut_bytes();
-    let count = task.host(libc::SYS_io_getevents, args![host, least, most.min(MOST_EVENTS), bytes, timeout])?;
-    give(task, &mut events, count, to)
+    collect(task, context, most, to, |task, host, most, events| {
+        task.host(libc::SYS_io_getevents, args![host, least, most, events, timeout])
+    })
 }
 
 pub(super) fn sys_io_pgetevents(
@@ -166,20 +164,28 @@ pub(super) fn sys_io_pgetevents(
     timeout: UserPtr<[i64; 2]>,
     mask: UserPtr<[u64; 2]>,
 ) -> Result<u64, Errno> {
-    let host = task.process.async_io.context(context);
-    let mut events = room(most)?;
-    let bytes = events.as_mut_slice().as_mut_bytes();
-    let [set, size] = if mask.is_null() { [0, 0] } else { task.process.mm.read(mask)? };
-    let set = MaskArg::read(task, UserPtr::new(UserAddr::new(set)), size);
-    let host_mask = [set.addr(), size];
-    let call = args![host, least, most.min(MOST_EVENTS), bytes, timeout, host_mask.as_bytes()];
-    let count = task.host_with_mask(set.set(), SYS_IO_PGETEVENTS, call)?;
-    give(task, &mut events, count, to)
+    collect(task, context, most, to, |task, host, most, events| {
+        let [set, size] = if mask.is_null() { [0, 0] } else { task.process.mm.read(mask)? };
+        let set = MaskArg::read(task, UserPtr::new(UserAddr::new(set)), size);
+        let host_mask = [set.addr(), size];
+        let call = args![host, least, most, events, timeout, host_mask.as_bytes()];
+        task.host_with_mask(set.set(), SYS_IO_PGETEVENTS, call)
+    })
 }
 
-fn room(most: i64) -> Result<Vec<Event>, Errno> {
-    let count = usize::try_from(most.clamp(0, MOST_EVENTS)).unwrap_or(0);
-    Event::new_vec_zeroed(count).map_err(|_| Errno::ENOMEM)
+/// Makes room for `most` events, has `call` fill it from the host's context, and hands them to the guest.
+fn collect(
+    task: &mut Task,
+    context: u64,
+    most: i64,
+    to: UserPtr<Event>,
+    call: impl FnOnce(&mut Task, u64, i64, &mut [u8]) -> Result<u64, Errno>,
+) -> Result<u64, Errno> {
+    let host = task.process.async_io.context(context);
+    let room = usize::try_from(most.clamp(0, MOST_EVENTS)).unwrap_or(0);
+    let mut events = Event::new_vec_zeroed(room).map_err(|_| Errno::ENOMEM)?;
+    let count = call(task, host, most.min(MOST_EVENTS), events.as_mut_slice().as_mut_bytes())?;
+    give(task, &mut events, count, to)
 }
 
 /// Hands the first `count` of `events` to the guest, each with its own control block.

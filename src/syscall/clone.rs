@@ -3,21 +3,17 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::arg::Hex;
+use crate::abi::clone::{
+    CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_CLEAR_SIGHAND, CLONE_DETACHED, CLONE_FILES, CLONE_FS,
+    CLONE_INTO_CGROUP, CLONE_IO, CLONE_NEWNS, CLONE_NEWUSER, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD,
+    CLONE_SETTLS, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, CLONE_UNTRACED, CLONE_VFORK, CLONE_VM,
+};
 use crate::abi::{Errno, PAGE_SIZE, UserAddr};
 use crate::proc::Task;
 use crate::proc::clone::clone_thread;
 use crate::proc::fork::{self, NewProcess};
 use crate::signal;
 
-const VM: u64 = libc::CLONE_VM as u64;
-const VFORK: u64 = libc::CLONE_VFORK as u64;
-const THREAD: u64 = libc::CLONE_THREAD as u64;
-const SIGHAND: u64 = libc::CLONE_SIGHAND as u64;
-const PIDFD: u64 = libc::CLONE_PIDFD as u64;
-const PARENT_SETTID: u64 = libc::CLONE_PARENT_SETTID as u64;
-const DETACHED: u64 = libc::CLONE_DETACHED as u64;
-const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
-const INTO_CGROUP: u64 = 0x2_0000_0000;
 /// `CSIGNAL`: the bits of clone(2)'s flags that are the exit signal.
 const SIGNAL_BITS: u64 = 0xff;
 
@@ -26,7 +22,10 @@ pub(super) fn sys_fork(task: &mut Task) -> Result<u64, Errno> {
 }
 
 pub(super) fn sys_vfork(task: &mut Task) -> Result<u64, Errno> {
-    fork::vfork(task, &NewProcess { flags: VM | VFORK, exit_signal: libc::SIGCHLD, ..NewProcess::default() })
+    fork::vfork(
+        task,
+        &NewProcess { flags: CLONE_VM | CLONE_VFORK, exit_signal: libc::SIGCHLD, ..NewProcess::default() },
+    )
 }
 
 pub(super) fn sys_clone(
@@ -40,7 +39,7 @@ pub(super) fn sys_clone(
     let exit_signal = i32::from(flags.0.to_le_bytes()[0]);
     let flags = flags.0 & u64::from(u32::MAX) & !SIGNAL_BITS;
     // Both would go to the same place.
-    if flags & PIDFD != 0 && flags & (PARENT_SETTID | DETACHED) != 0 {
+    if flags & CLONE_PIDFD != 0 && flags & (CLONE_PARENT_SETTID | CLONE_DETACHED) != 0 {
         return Err(Errno::EINVAL);
     }
     let new =
@@ -82,10 +81,10 @@ pub(super) fn sys_clone3(task: &mut Task, args: UserAddr, len: u64) -> Result<u6
     if args.set_tid_size > MOST_TIDS
         || (args.set_tid == 0) != (args.set_tid_size == 0)
         || args.exit_signal > MAX_SIGNAL
-        || args.flags & (DETACHED | SIGNAL_BITS) != 0
-        || args.flags > (CLEAR_SIGHAND | INTO_CGROUP | u64::from(u32::MAX))
-        || args.flags & (SIGHAND | CLEAR_SIGHAND) == SIGHAND | CLEAR_SIGHAND
-        || args.flags & (THREAD | u64::from(libc::CLONE_PARENT.unsigned_abs())) != 0 && args.exit_signal != 0
+        || args.flags & (CLONE_DETACHED | SIGNAL_BITS) != 0
+        || args.flags > (CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | u64::from(u32::MAX))
+        || args.flags & (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND) == CLONE_SIGHAND | CLONE_CLEAR_SIGHAND
+        || args.flags & (CLONE_THREAD | CLONE_PARENT) != 0 && args.exit_signal != 0
         || (args.stack == 0) != (args.stack_size == 0)
     {
         return Err(Errno::EINVAL);
@@ -120,25 +119,21 @@ fn read_args(task: &Task, from: UserAddr, len: u64) -> Result<CloneArgs, Errno> 
 
 /// Sorts out what is asked for; the order of checks is `copy_process`'s.
 fn start(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
-    const NAMESPACE_AND_FS: u64 = libc::CLONE_FS as u64;
-    const NEWNS: u64 = libc::CLONE_NEWNS as u64;
-    const NEWUSER: u64 = libc::CLONE_NEWUSER as u64;
-    const SETTLS: u64 = libc::CLONE_SETTLS as u64;
     let has_all = |flags: u64| new.flags & flags == flags;
-    if has_all(NEWNS | NAMESPACE_AND_FS)
-        || has_all(NEWUSER | NAMESPACE_AND_FS)
-        || has_all(THREAD) && !has_all(SIGHAND)
-        || has_all(SIGHAND) && !has_all(VM)
+    if has_all(CLONE_NEWNS | CLONE_FS)
+        || has_all(CLONE_NEWUSER | CLONE_FS)
+        || has_all(CLONE_THREAD) && !has_all(CLONE_SIGHAND)
+        || has_all(CLONE_SIGHAND) && !has_all(CLONE_VM)
     {
         return Err(Errno::EINVAL);
     }
-    if has_all(SETTLS) && new.tls >= crate::abi::TASK_SIZE {
+    if has_all(CLONE_SETTLS) && new.tls >= crate::abi::TASK_SIZE {
         return Err(Errno::EPERM);
     }
-    if has_all(THREAD) {
+    if has_all(CLONE_THREAD) {
         return start_thread(task, new);
     }
-    match (has_all(VM), has_all(VFORK), new.flags & SIGHAND) {
+    match (has_all(CLONE_VM), has_all(CLONE_VFORK), new.flags & CLONE_SIGHAND) {
         (true, true, _) => fork::vfork(task, new),
         (true, false, _) => fork::share_memory(task, new),
         (false, _, 0) => fork::fork(task, new),
@@ -152,21 +147,21 @@ fn start(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
 /// A thread shares memory and actions of signals, and what else it does not ask to have for itself.
 fn start_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     /// Done for the thread, or of no consequence for one.
-    const KNOWN: i32 = libc::CLONE_VM
-        | libc::CLONE_SIGHAND
-        | libc::CLONE_THREAD
-        | libc::CLONE_FS
-        | libc::CLONE_FILES
-        | libc::CLONE_SETTLS
-        | libc::CLONE_PARENT_SETTID
-        | libc::CLONE_CHILD_SETTID
-        | libc::CLONE_CHILD_CLEARTID
-        | libc::CLONE_SYSVSEM
-        | libc::CLONE_DETACHED
-        | libc::CLONE_PARENT
-        | libc::CLONE_IO
-        | libc::CLONE_UNTRACED;
-    if new.flags & !u64::from(KNOWN.cast_unsigned()) != 0 || new.set_tid.1 != 0 {
+    const KNOWN: u64 = CLONE_VM
+        | CLONE_SIGHAND
+        | CLONE_THREAD
+        | CLONE_FS
+        | CLONE_FILES
+        | CLONE_SETTLS
+        | CLONE_PARENT_SETTID
+        | CLONE_CHILD_SETTID
+        | CLONE_CHILD_CLEARTID
+        | CLONE_SYSVSEM
+        | CLONE_DETACHED
+        | CLONE_PARENT
+        | CLONE_IO
+        | CLONE_UNTRACED;
+    if new.flags & !KNOWN != 0 || new.set_tid.1 != 0 {
         task.missing(format_args!("clone of a thread with flags {:#x}", new.flags));
         return Err(Errno::EINVAL);
     }

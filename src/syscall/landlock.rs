@@ -24,6 +24,8 @@ const ACCESS_READ_FILE: u64 = 1 << 2;
 
 /// Bytes of `struct landlock_path_beneath_attr`, which is packed: the rights, and a descriptor.
 const PATH_BENEATH_LEN: usize = 12;
+/// Bytes of `struct landlock_net_port_attr`.
+const NET_PORT_LEN: u64 = 16;
 
 pub(super) fn sys_landlock_create_ruleset(task: &mut Task, attr: UserAddr, len: u64, flags: u32) -> Result<u64, Errno> {
     task.host(libc::SYS_landlock_create_ruleset, args![HostArg::Guest(attr, len.min(PAGE_SIZE)), len, flags])
@@ -36,25 +38,18 @@ pub(super) fn sys_landlock_add_rule(
     attr: UserAddr,
     flags: u32,
 ) -> Result<u64, Errno> {
-    match kind {
-        RULE_PATH_BENEATH => {
-            let mut rule = [0; PATH_BENEATH_LEN];
-            let attr = match task.process.mm.copy_in(attr, &mut rule) {
-                Ok(()) => {
-                    hide_runners(&mut rule)?;
-                    HostArg::In(&rule)
-                }
-                // In its turn among the kernel's checks.
-                Err(_) => HostArg::Guest(attr, PATH_BENEATH_LEN as u64),
-            };
-            task.host(libc::SYS_landlock_add_rule, &mut [ruleset.into(), kind.into(), attr, flags.into()])
+    let mut rule = [0; PATH_BENEATH_LEN];
+    let attr = match kind {
+        RULE_PATH_BENEATH if task.process.mm.copy_in(attr, &mut rule).is_ok() => {
+            hide_runners(&mut rule)?;
+            HostArg::In(&rule)
         }
-        RULE_NET_PORT => {
-            let attr = HostArg::Guest(attr, 16);
-            task.host(libc::SYS_landlock_add_rule, &mut [ruleset.into(), kind.into(), attr, flags.into()])
-        }
-        _ => task.host(libc::SYS_landlock_add_rule, args![ruleset, kind, 0, flags]),
-    }
+        // What cannot be read is reported in its turn among the kernel's checks.
+        RULE_PATH_BENEATH => HostArg::Guest(attr, PATH_BENEATH_LEN as u64),
+        RULE_NET_PORT => HostArg::Guest(attr, NET_PORT_LEN),
+        _ => HostArg::Int(0),
+    };
+    task.host(libc::SYS_landlock_add_rule, &mut [ruleset.into(), kind.into(), attr, flags.into()])
 }
 
 /// A descriptor of the runner's in the rule becomes one that is not open.
@@ -82,7 +77,7 @@ pub(super) fn sys_landlock_restrict_self(task: &mut Task, ruleset: Fd, flags: u3
 
 /// The runner's executable, the libraries that it has mapped, and the list by which they are found.
 fn runner_files(task: &Task) -> Vec<OwnedFd> {
-    let maps = crate::sys::descriptor::with_soft_limit_up(|| std::fs::read_to_string("/proc/self/maps"));
+    let maps = task.process.limits.with_descriptors(|| std::fs::read_to_string("/proc/self/maps"));
     let maps = maps.and_then(|text| text).unwrap_or_default();
     let arena = task.process.mm.arena().span();
     let is_runners = |line: &&str| {
@@ -91,7 +86,8 @@ fn runner_files(task: &Task) -> Vec<OwnedFd> {
     };
     let paths = maps.lines().filter(is_runners).filter_map(|line| line.find('/').map(|at| &line[at..]));
     let paths: BTreeSet<&str> = paths.chain(["/etc/ld.so.cache"]).collect();
-    paths.into_iter().filter_map(|path| open_above_guest(Path::new(path)).ok()).collect()
+    let open = || paths.into_iter().filter_map(|path| open_above_guest(Path::new(path)).ok()).collect();
+    task.process.limits.with_descriptors(open).unwrap_or_default()
 }
 
 fn open_above_guest(path: &Path) -> Result<OwnedFd, Errno> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::arg::{Arg, ArgKind, Fd, Hex, Packed};
 use super::host::{HostArg, args, passthrough};
 use super::{Outcome, SysResult};
+use crate::abi::clone::{CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD, CLONE_VM};
 use crate::abi::{Errno, TASK_SIZE, UserAddr, UserPtr};
 use crate::proc::{End, ExitStatus, Task};
 
@@ -73,10 +74,9 @@ passthrough! {
 
 /// What threads share, a single one has for itself. The host may see a thread more: KVM's own.
 pub(super) fn sys_unshare(task: &mut Task, what: Hex) -> Result<u64, Errno> {
-    const FILES: u64 = libc::CLONE_FILES as u64;
-    const OF_THREADS: u64 = (libc::CLONE_THREAD | libc::CLONE_SIGHAND | libc::CLONE_VM).cast_unsigned() as u64;
+    const OF_THREADS: u64 = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
     let is_alone = is_alone(task);
-    if what.0 & FILES != 0 && !is_alone {
+    if what.0 & CLONE_FILES != 0 && !is_alone {
         task.process.mm.machine().note_unshared_descriptors();
     }
     let what = if is_alone { what.0 & !OF_THREADS } else { what.0 };

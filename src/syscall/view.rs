@@ -195,9 +195,7 @@ fn host_text(task: &Task, open: &OpenView) -> Result<Vec<u8>, Errno> {
         View::Syscall => return Ok(Vec::new()),
         // The host's sums do not tell the guest from its runner.
         View::SmapsRollup => {
-            let _limits = task.process.limits.hold();
-            let text = crate::sys::descriptor::with_soft_limit_up(|| std::fs::read("/proc/self/smaps"))?;
-            return Ok(text?);
+            return Ok(task.process.limits.with_descriptors(|| std::fs::read("/proc/self/smaps"))??);
         }
         _ => {}
     }

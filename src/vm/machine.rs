@@ -12,7 +12,7 @@ use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 
 use super::layout::{KERNEL_BASE, VMX_IDENTITY_MAP, VMX_TSS};
 use super::memslots::Memslots;
-use super::pool::{BATCH, Pool, PoolGuard, Spare, Vcpus};
+use super::pool::{BATCH, Pool, Spare, Vcpus};
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
 use super::vcpu::{Landing, Vcpu, VcpuSetup, VcpuState, page};
@@ -258,9 +258,9 @@ impl Machine {
         self.pool.lock().unshare_descriptors();
     }
 
-    /// While it is held, no other thread makes or takes a vCPU.
-    pub fn hold_vcpus(&self) -> PoolGuard<'_> {
-        self.pool.hold()
+    /// Keeps others from making or taking vCPUs while what it returns lives.
+    pub fn hold_vcpus(&self) -> impl Sized {
+        self.pool.lock()
     }
 
     /// In a fork child: a VM of its own over the memory that it has inherited, page tables and all, in the place of its

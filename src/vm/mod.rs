@@ -14,7 +14,6 @@ pub mod trap;
 pub mod vcpu;
 
 pub use machine::Machine;
-pub use pool::PoolGuard;
 pub use trap::{BadExit, Trap};
 pub use vcpu::{Vcpu, VcpuState};
 

@@ -39,17 +39,7 @@ pub(super) enum Spare {
     Unused(OwnedFd),
 }
 
-/// While it lives, only its owner makes or takes vCPUs.
-#[derive(Debug)]
-pub struct PoolGuard<'a> {
-    _vcpus: MutexGuard<'a, Vcpus>,
-}
-
 impl Pool {
-    pub(super) fn hold(&self) -> PoolGuard<'_> {
-        PoolGuard { _vcpus: self.lock() }
-    }
-
     pub(super) fn lock(&self) -> MutexGuard<'_, Vcpus> {
         // A panic while the lock was held would have ended the run.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

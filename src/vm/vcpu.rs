@@ -81,8 +81,6 @@ pub struct Vcpu {
     landing: Landing,
     regs: UserRegs,
     resume: Resume,
-    /// Every exit of KVM_RUN, the internal retries too.
-    nr_exits: u64,
 }
 
 /// The complete state of user code, to be loaded into another vCPU.
@@ -104,7 +102,6 @@ impl Vcpu {
             landing: Landing::Ring0,
             regs: UserRegs::default(),
             resume: Resume::User,
-            nr_exits: 0,
         };
         vcpu.load_special_registers()?;
         vcpu.fd.set_sync_valid_reg(SyncReg::Register);
@@ -119,11 +116,6 @@ impl Vcpu {
     /// The user's registers, to be changed.
     pub fn regs_mut(&mut self) -> &mut UserRegs {
         &mut self.regs
-    }
-
-    /// Number of exits so far.
-    pub fn nr_exits(&self) -> u64 {
-        self.nr_exits
     }
 
     /// The landing that this vCPU was told of.
@@ -176,7 +168,6 @@ impl Vcpu {
             if let Some(trap) = self.load(system) {
                 return Ok(trap);
             }
-            self.nr_exits += 1;
             let exit = match self.fd.run() {
                 Ok(VcpuExit::IoOut(port, _)) => Exit::Port(port),
                 Ok(VcpuExit::MemoryFault { .. }) => Exit::NoPage,

@@ -31,23 +31,6 @@ static void *wait_in_read(void *arg) {
     return arg;
 }
 
-static void *compute(void *arg) {
-    for (;;)
-        __asm__ volatile("pause");
-    return arg;
-}
-
-static void *map(void *arg) {
-    for (;;) {
-        char *at = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        at[5000] = 1;
-        munmap(at, 1 << 20);
-    }
-    return arg;
-}
-
-static void on_signal(int signal) { (void)signal; }
-
 static void *execute(void *arg) {
     char pid[16], fd[16];
     for (volatile long i = 0; i < (long)arg; i++)
@@ -76,13 +59,13 @@ static int after(char **argv) {
 }
 
 static void be_child(int how, long delay) {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = ignore_signal, .sa_flags = SA_RESTART};
     sigaction(SIGUSR1, &action, NULL);
     sigset_t mask;
     sigemptyset(&mask);
     sigaddset(&mask, SIGUSR2);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
-    void *(*const others[])(void *) = {begin_and_end, wait_in_read, compute, map, wait_in_read};
+    void *(*const others[])(void *) = {begin_and_end, wait_in_read, compute_forever, map_forever, wait_in_read};
     for (int i = 0; i < 5; i++)
         start(others[i], NULL);
     pthread_t thread;

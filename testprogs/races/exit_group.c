@@ -39,23 +39,6 @@ static void *wait_in_futex(void *arg) {
     return arg;
 }
 
-static void *compute(void *arg) {
-    for (;;)
-        __asm__ volatile("pause");
-    return arg;
-}
-
-static void *map(void *arg) {
-    for (;;) {
-        char *at = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        at[5000] = 1;
-        munmap(at, 1 << 20);
-    }
-    return arg;
-}
-
-static void on_signal(int signal) { (void)signal; }
-
 static void *signal_all(void *arg) {
     for (;;)
         kill(getpid(), SIGUSR1);
@@ -83,10 +66,10 @@ static void *end_by_fault(void *arg) {
 }
 
 static void be_child(int how, long delay) {
-    void *(*const others[])(void *) = {begin_and_end, wait_in_read, wait_in_futex, compute,
-                                       map,           signal_all,   begin_more};
+    void *(*const others[])(void *) = {begin_and_end, wait_in_read, wait_in_futex, compute_forever,
+                                       map_forever,           signal_all,   begin_more};
     void *(*const enders[])(void *) = {end_by_exit, end_by_signal, end_by_fault, end_by_exit, end_by_exit};
-    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction action = {.sa_handler = ignore_signal};
     sigaction(SIGUSR1, &action, NULL);
     for (int i = 0; i < 7; i++)
         if (how != 4 || i % 2)

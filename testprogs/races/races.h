@@ -4,6 +4,7 @@
 #define RACES_H
 
 #include "threads/threads.h"
+#include <sys/mman.h>
 
 static long rounds_done, rounds_wanted = 3;
 static double race_ends;
@@ -30,6 +31,24 @@ static inline int races_done(void) {
     printf("no difference\n");
     return 0;
 }
+
+// Threads that are busy in user code and in the kernel until something ends them.
+static inline void *compute_forever(void *arg) {
+    for (;;)
+        __asm__ volatile("pause");
+    return arg;
+}
+
+static inline void *map_forever(void *arg) {
+    for (;;) {
+        char *at = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        at[5000] = 1;
+        munmap(at, 1 << 20);
+    }
+    return arg;
+}
+
+static inline void ignore_signal(int signal) { (void)signal; }
 
 static inline unsigned long long random_below(unsigned long long *state, unsigned long long limit) {
     *state ^= *state >> 12;

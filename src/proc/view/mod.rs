@@ -107,12 +107,6 @@ pub struct Views {
     runner: Resident,
 }
 
-/// While it lives, only its owner adds files.
-#[derive(Debug)]
-pub(super) struct ViewsGuard<'a> {
-    _known: MutexGuard<'a, BTreeMap<FileId, Known>>,
-}
-
 /// Most files that are remembered: a process with many threads may open one after another.
 const MOST: usize = 1024;
 
@@ -128,8 +122,9 @@ impl Views {
         self.is_any.load(Ordering::Relaxed)
     }
 
-    pub(super) fn hold(&self) -> ViewsGuard<'_> {
-        ViewsGuard { _known: self.lock() }
+    /// Keeps others from adding files while what it returns lives.
+    pub(super) fn hold(&self) -> impl Sized {
+        self.lock()
     }
 
     /// From now on `file` is shown differently.
