@@ -3,6 +3,7 @@
 
 use super::arg::{AccessBits, AtFlags, CloseRangeFlags, FallocateFlags, Fd, LockBits, Mode, OpenFlags, PathPtr};
 use super::host::{HostArg, args};
+use super::process::before_unsharing_descriptors;
 use super::procfs;
 use crate::abi::{Errno, PAGE_SIZE, UserAddr, UserPtr};
 use crate::proc::Task;
@@ -74,6 +75,9 @@ pub(super) fn sys_close_range(task: &mut Task, first: u32, last: u32, flags: Clo
     const KNOWN: u32 = libc::CLOSE_RANGE_UNSHARE | libc::CLOSE_RANGE_CLOEXEC;
     if flags.0 & !KNOWN != 0 || first > last {
         return Err(Errno::EINVAL);
+    }
+    if flags.0 & libc::CLOSE_RANGE_UNSHARE != 0 {
+        before_unsharing_descriptors(task);
     }
     let end = guest_limit().cast_unsigned();
     if first < end {

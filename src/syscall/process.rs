@@ -75,12 +75,18 @@ passthrough! {
 /// What threads share, a single one has for itself. The host may see a thread more: KVM's own.
 pub(super) fn sys_unshare(task: &mut Task, what: Hex) -> Result<u64, Errno> {
     const OF_THREADS: u64 = CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
-    let is_alone = is_alone(task);
-    if what.0 & CLONE_FILES != 0 && !is_alone {
+    if what.0 & CLONE_FILES != 0 {
+        before_unsharing_descriptors(task);
+    }
+    let what = if is_alone(task) { what.0 & !OF_THREADS } else { what.0 };
+    as_single_thread(task, |task| task.host(libc::SYS_unshare, args![what]))
+}
+
+/// To be called before the thread gets a table of descriptors of its own, if it shares one.
+pub(super) fn before_unsharing_descriptors(task: &Task) {
+    if !is_alone(task) {
         task.process.mm.machine().note_unshared_descriptors();
     }
-    let what = if is_alone { what.0 & !OF_THREADS } else { what.0 };
-    as_single_thread(task, |task| task.host(libc::SYS_unshare, args![what]))
 }
 
 pub(super) fn sys_setns(task: &mut Task, namespace: Fd, kind: Hex) -> Result<u64, Errno> {
