@@ -10,7 +10,7 @@
 
 static struct epoll_event event(int epoll) {
     struct epoll_event e = {0};
-    epoll_wait(epoll, &e, 1, 100);
+    epoll_wait(epoll, &e, 1, 30000);
     return e;
 }
 
@@ -64,7 +64,7 @@ int main(void) {
     CHECK_EQ(p.revents, POLLOUT | POLLHUP);
     CHECK_OK(connect(client, (void *)&a, sizeof a));
     p = (struct pollfd){server, POLLIN, 0};
-    CHECK_EQ(poll(&p, 1, 1000), 1);
+    CHECK_EQ(poll(&p, 1, 30000), 1);
     int conn = CHECK_OK(accept(server, NULL, NULL));
     struct timeval limit = {0, 3000};
     CHECK_OK(setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit));
@@ -73,7 +73,7 @@ int main(void) {
     CHECK_OK(setsockopt(client, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger)));
     close(client);
     p = (struct pollfd){conn, POLLIN, 0};
-    CHECK_EQ(poll(&p, 1, 1000), 1);
+    CHECK_EQ(poll(&p, 1, 30000), 1);
     CHECK_EQ(p.revents, POLLIN | POLLERR | POLLHUP);
     CHECK_ERR(recv(conn, block, 1, 0), ECONNRESET);
     return CHECK_DONE();

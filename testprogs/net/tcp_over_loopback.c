@@ -11,7 +11,7 @@
 
 static short wait_for(int fd, short events) {
     struct pollfd p = {fd, events, 0};
-    return poll(&p, 1, 1000) == 1 ? p.revents : 0;
+    return poll(&p, 1, 30000) == 1 ? p.revents : 0;
 }
 
 int main(void) {

@@ -23,7 +23,7 @@ int main(void) {
     struct pollfd p = {two, POLLIN, 0};
     CHECK_EQ(sendto(one, "datagram", 8, 0, (void *)&b, sizeof b), 8);
     CHECK_EQ(sendto(one, "", 0, 0, (void *)&b, sizeof b), 0);
-    CHECK_EQ(poll(&p, 1, 1000), 1);
+    CHECK_EQ(poll(&p, 1, 30000), 1);
     CHECK_OK(ioctl(two, FIONREAD, &count));
     CHECK_EQ(count, 8);
     CHECK_EQ(recvfrom(two, text, 4, MSG_PEEK | MSG_TRUNC, NULL, NULL), 8);
@@ -36,7 +36,7 @@ int main(void) {
     CHECK_OK(connect(two, (void *)&a, sizeof a));
     CHECK_EQ(send(two, "reply", 5, 0), 5);
     p.fd = one;
-    CHECK_EQ(poll(&p, 1, 1000), 1);
+    CHECK_EQ(poll(&p, 1, 30000), 1);
     struct iovec iov[2] = {{text, 2}, {text + 10, 2}};
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2, .msg_name = &from, .msg_namelen = sizeof from};
     CHECK_EQ(recvmsg(one, &m, 0), 4);
@@ -49,7 +49,7 @@ int main(void) {
     close(one);
     CHECK_EQ(send(two, "lost", 4, 0), 4);
     p = (struct pollfd){two, POLLIN, 0};
-    CHECK_EQ(poll(&p, 1, 1000), 1);
+    CHECK_EQ(poll(&p, 1, 30000), 1);
     CHECK(p.revents & POLLERR);
     CHECK_ERR(recv(two, text, sizeof text, 0), ECONNREFUSED);
     CHECK_ERR(recv(two, text, sizeof text, 0), EAGAIN);

@@ -19,24 +19,24 @@ static void handler(int signal, siginfo_t *info, void *context) {
 }
 
 static long try_poll(void) { return poll(NULL, 0, -1); }
-static long try_poll_with_timeout(void) { return poll(NULL, 0, 5000); }
+static long try_poll_with_timeout(void) { return poll(NULL, 0, 1000000); }
 static long try_select(void) {
-    struct timeval time = {5, 0};
+    struct timeval time = {1000, 0};
     return select(0, NULL, NULL, NULL, &time);
 }
 static long try_epoll(void) {
     struct epoll_event event;
-    return epoll_wait(epoll, &event, 1, 5000);
+    return epoll_wait(epoll, &event, 1, 1000000);
 }
 static long try_pause(void) { return pause(); }
 static long try_nanosleep(void) {
-    struct timespec time = {5, 0};
+    struct timespec time = {1000, 0};
     return nanosleep(&time, &left);
 }
 static long try_clock_nanosleep(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
-    time.tv_sec += 5;
+    time.tv_sec += 1000;
     errno = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
     return errno ? -1 : 0;
 }
@@ -47,7 +47,7 @@ static long try_sigsuspend(void) {
 }
 static long try_sigtimedwait(void) {
     sigset_t set;
-    struct timespec time = {5, 0};
+    struct timespec time = {1000, 0};
     sigemptyset(&set);
     sigaddset(&set, SIGUSR2);
     return sigtimedwait(&set, NULL, &time);
@@ -73,14 +73,14 @@ int main(void) {
             NOTE("%s %s SA_RESTART", calls[i].name, restart ? "with" : "without");
             CHECK_OK(install(SIGALRM, handler, restart ? SA_RESTART : 0));
             count = 0;
-            // Far enough away for the call to be waiting by then.
-            alarm_every(100, 0);
+            alarm_every(100, 100);
             CHECK_ERR(calls[i].call(), EINTR);
-            CHECK_EQ(count, 1);
+            alarm_every(0, 0);
+            CHECK(count >= 1);
         }
     }
     CHECK_OK(semctl(semaphores, 0, IPC_RMID));
-    CHECK_EQ(left.tv_sec, 4);
+    CHECK(left.tv_sec >= 900 && left.tv_sec < 1000);
     // An ignored signal interrupts nothing.
     signal(SIGALRM, SIG_IGN);
     alarm_every(10, 10);

@@ -8,14 +8,14 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-static volatile int count;
+static volatile int count, last;
 static int ends[2], sockets[2], listener;
 static unsigned futex_word;
 
 static void handler(int signal, siginfo_t *info, void *context) {
     (void)signal, (void)info, (void)context;
-    // The second one ends what was restarted.
-    if (++count == 2) {
+    // The last one ends what was restarted.
+    if (++count == last) {
         char byte = 'x';
         if (write(ends[1], &byte, 1) != 1 || write(sockets[1], &byte, 1) != 1)
             _exit(4);
@@ -70,8 +70,9 @@ int main(void) {
             NOTE("%s %s SA_RESTART", calls[i].name, restart ? "with" : "without");
             install(SIGALRM, handler, restart ? SA_RESTART : 0);
             count = 0;
+            last = restart ? 2 : 0;
             futex_word = 0;
-            alarm_every(100, restart ? 100 : 0);
+            alarm_every(100, 100);
             errno = 0;
             long result = calls[i].call();
             int error = errno;
@@ -81,17 +82,17 @@ int main(void) {
                 CHECK_EQ(count, 2);
             } else {
                 CHECK(result == -1 && error == EINTR);
-                CHECK_EQ(count, 1);
+                CHECK(count >= 1);
             }
         }
     }
     listener = CHECK_OK(socket(AF_INET, SOCK_STREAM, 0));
     CHECK_OK(listen(listener, 1));
     install(SIGALRM, handler, 0);
-    count = 0;
-    alarm_every(100, 0);
+    count = last = 0;
+    alarm_every(100, 100);
     CHECK_ERR(accept(listener, NULL, NULL), EINTR);
-    CHECK_EQ(count, 1);
+    CHECK(count >= 1);
 
     // Writing to a full pipe; and a call that has done a part returns the part.
     int full[2];
@@ -100,12 +101,10 @@ int main(void) {
     long size = CHECK_OK(fcntl(full[1], F_GETPIPE_SZ));
     count = 0;
     install(SIGALRM, handler, SA_RESTART);
-    alarm_every(100, 0);
     CHECK_EQ(write(full[1], block, sizeof block), size);
-    CHECK_EQ(count, 1);
+    CHECK(count >= 1);
     install(SIGALRM, handler, 0);
-    count = 0;
-    alarm_every(100, 0);
     CHECK_ERR(write(full[1], block, 1), EINTR);
+    alarm_every(0, 0);
     return CHECK_DONE();
 }

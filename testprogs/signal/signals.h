@@ -37,7 +37,8 @@ static inline void set_mask(unsigned long mask) {
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8L);
 }
 
-// SIGALRM after `milliseconds`, and then every so many.
+// SIGALRM after `milliseconds`, and then every `again` ones: a call that has to be interrupted asks for more
+// than one, for the first may come before the call has begun.
 static inline void alarm_every(int milliseconds, int again) {
     struct itimerval value = {{0, again * 1000}, {milliseconds / 1000, milliseconds % 1000 * 1000}};
     setitimer(ITIMER_REAL, &value, NULL);

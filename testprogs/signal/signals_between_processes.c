@@ -34,8 +34,9 @@ static void storm(pid_t to) {
 }
 
 int main(void) {
-    int ends[2], how = 0, errors = 0;
+    int ends[2], report[2], how = 0, errors = 0;
     CHECK_OK(pipe(ends));
+    CHECK_OK(pipe(report));
     CHECK_OK(install(SIGRTMIN + 1, on_queued, SA_RESTART));
     CHECK_OK(install(SIGUSR1, on_usr1, 0));
     pid_t self = getpid(), child = fork();
@@ -82,7 +83,8 @@ int main(void) {
         struct pollfd poller = {ends[0], POLLIN, 0};
         int bad = poll(&poller, 1, 20000) != 1;
         bad += read(ends[0], &byte, 1) != 1;
-        bad += read(ends[0], &byte, 1) != -1 || errno != EINTR || usr1 != 2;
+        bad += write(report[1], "r", 1) != 1;
+        bad += read(ends[0], &byte, 1) != -1 || errno != EINTR || usr1 < 2;
         _exit(bad);
     }
     usleep(30000);
@@ -91,9 +93,13 @@ int main(void) {
     CHECK_OK(kill(child, SIGCONT));
     usleep(30000);
     CHECK_EQ(write(ends[1], "y", 1), 1);
-    usleep(100000);
-    CHECK_OK(kill(child, SIGUSR1));
-    CHECK_EQ(waitpid(child, &how, 0), child);
+    char byte;
+    CHECK_EQ(read(report[0], &byte, 1), 1);
+    // Until it ends: the first may come before it waits.
+    while (waitpid(child, &how, WNOHANG) == 0) {
+        kill(child, SIGUSR1);
+        usleep(10000);
+    }
     CHECK_EQ(how, 0);
     return CHECK_DONE();
 }

@@ -14,7 +14,7 @@ static void handler(int signal, siginfo_t *info, void *context) {
 int main(void) {
     sigset_t set;
     siginfo_t info;
-    struct timespec soon = {5, 0}, none = {0, 0};
+    struct timespec soon = {1000, 0}, none = {0, 0};
     const int signals[] = {SIGALRM, SIGUSR1, SIGRTMIN, SIGSEGV};
     sigemptyset(&set);
     for (int i = 0; i < 4; i++) {
@@ -44,14 +44,15 @@ int main(void) {
     // Another one interrupts the wait.
     CHECK_OK(sigdelset(&set, SIGALRM));
     CHECK_OK(sigprocmask(SIG_SETMASK, &set, NULL));
-    alarm_every(100, 0);
+    alarm_every(100, 100);
     CHECK_ERR(read(fd, &record, sizeof record), EINTR);
-    CHECK_EQ(count, 1);
-    alarm_every(100, 0);
+    CHECK(count >= 1);
     CHECK_ERR(sigtimedwait(&some, NULL, &soon), EINTR);
-    CHECK_EQ(count, 2);
+    CHECK(count >= 2);
+    alarm_every(0, 0);
+    count = 0;
     raise(SIGUSR1);
     CHECK_OK(sigprocmask(SIG_UNBLOCK, &set, NULL));
-    CHECK_EQ(count, 3);
+    CHECK_EQ(count, 1);
     return CHECK_DONE();
 }
