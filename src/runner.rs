@@ -57,6 +57,9 @@ impl Runner {
         crate::sys::copy::install_recovery().map_err(Error::Setup)?;
         let arena = Arena::new()?;
         let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm)?;
+        if config.observer.is_none() {
+            machine.answer_calls(&mut vcpu)?;
+        }
         let mm = Arc::new(AddressSpace::new(arena, Arc::new(machine), inherited.memory_limits));
         let views = Arc::new(Views::new());
         let not_executable = |source| Error::NotExecutable { program: config.name.clone(), source };

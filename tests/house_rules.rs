@@ -38,6 +38,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/syscall/host.rs",
     "src/vm/doctor/routines.rs",
     "src/vm/kick.rs",
+    "src/vm/landing.rs",
     "src/vm/machine.rs",
     "src/vm/startup.rs",
     "src/vm/stubs.rs",

@@ -164,7 +164,7 @@ pub fn check(file: &File, program: &Program, stack_limit: u64) -> Result<(), Exe
     if let Some((_, plan)) = plan.interp.as_deref().map(load_interp).transpose()? {
         plan.fixed_bias()?;
     }
-    stack_image(program, stack_limit, &auxv(&plan, LoadBias::NONE, 0))?;
+    stack_image(program, UserAddr::new(TASK_SIZE), stack_limit, &auxv(&plan, LoadBias::NONE, 0))?;
     Ok(())
 }
 
@@ -282,9 +282,14 @@ fn auxv(plan: &ElfPlan, bias: LoadBias, base: u64) -> Vec<AuxEntry> {
     ]
 }
 
-fn stack_image(program: &Program, stack_limit: u64, auxv: &[AuxEntry]) -> Result<StackImage, StackError> {
+fn stack_image(
+    program: &Program,
+    stack_top: UserAddr,
+    stack_limit: u64,
+    auxv: &[AuxEntry],
+) -> Result<StackImage, StackError> {
     StackImage::build(&StackSpec {
-        stack_top: stack_top(program),
+        stack_top,
         stack_limit,
         execfn: &program.execfn,
         argv: &program.argv,
@@ -294,18 +299,14 @@ fn stack_image(program: &Program, stack_limit: u64, auxv: &[AuxEntry]) -> Result
     })
 }
 
-fn stack_top(program: &Program) -> UserAddr {
-    UserAddr::new(TASK_SIZE - program.aslr.stack)
-}
-
 fn write_stack(
     mm: &AddressSpace,
     plan: &ElfPlan,
     program: &Program,
     auxv: &[AuxEntry],
 ) -> Result<StackImage, ExecError> {
-    let top = stack_top(program);
-    let image = stack_image(program, mm.limits().stack, auxv)?;
+    let top = UserAddr::new(mm.end() - program.aslr.stack);
+    let image = stack_image(program, top, mm.limits().stack, auxv)?;
     let bottom = image.sp.page_floor().raw() - STACK_EXPAND;
     let prot = plan.stack_prot | Prot::READ | Prot::WRITE;
     mm.map(&MapRequest {

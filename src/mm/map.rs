@@ -150,6 +150,11 @@ impl Inner {
         if len > TASK_SIZE {
             return Err(Errno::ENOMEM);
         }
+        let found = self.find(place, len, is_anonymous)?;
+        if found.end() <= self.end { Ok(found) } else { Err(Errno::ENOMEM) }
+    }
+
+    fn find(&self, place: Where, len: u64, is_anonymous: bool) -> Result<PageRange, Errno> {
         let top_down = Placement::TopDown { base: self.mmap_base };
         match place {
             Where::Low32Bit => self.vmas.find_free(len, PAGE_SIZE, Placement::Low32Bit),
@@ -162,12 +167,12 @@ impl Inner {
                 // `round_hint_to_min`
                 let start = hint.page_floor().raw().max(MMAP_MIN_ADDR);
                 PageRange::with_len(UserAddr::new(start), len)
-                    .filter(|range| self.vmas.accepts_hint(*range))
+                    .filter(|range| range.end() <= self.end && self.vmas.accepts_hint(*range))
                     .map_or_else(|| self.vmas.find_free(len, PAGE_SIZE, top_down), Ok)
             }
-            Where::Fixed(addr) => fixed(addr, len),
+            Where::Fixed(addr) => self.fixed(addr, len),
             Where::FixedFree(addr) => {
-                let range = fixed(addr, len)?;
+                let range = self.fixed(addr, len)?;
                 if self.vmas.is_free(range) { Ok(range) } else { Err(Errno::EEXIST) }
             }
         }
@@ -208,20 +213,20 @@ impl Inner {
         }
         Ok(())
     }
-}
 
-/// A range that the guest asks for by address.
-pub(super) fn fixed(addr: UserAddr, len: u64) -> Result<PageRange, Errno> {
-    if addr.raw() > TASK_SIZE - len {
-        return Err(Errno::ENOMEM);
+    /// A range that the guest asks for by address.
+    pub(super) fn fixed(&self, addr: UserAddr, len: u64) -> Result<PageRange, Errno> {
+        if addr.raw() > self.end.saturating_sub(len) {
+            return Err(Errno::ENOMEM);
+        }
+        if !addr.is_page_aligned() {
+            return Err(Errno::EINVAL);
+        }
+        if addr.raw() < MMAP_MIN_ADDR && !may_map_low() {
+            return Err(Errno::EPERM);
+        }
+        PageRange::with_len(addr, len).ok_or(Errno::ENOMEM)
     }
-    if !addr.is_page_aligned() {
-        return Err(Errno::EINVAL);
-    }
-    if addr.raw() < MMAP_MIN_ADDR && !may_map_low() {
-        return Err(Errno::EPERM);
-    }
-    PageRange::with_len(addr, len).ok_or(Errno::ENOMEM)
 }
 
 /// Low addresses take CAP_SYS_RAWIO (`cap_mmap_addr` in the kernel's `security/commoncap.c`).

@@ -71,6 +71,8 @@ struct Inner {
     next_object: u64,
     /// Where the top-down search for holes begins.
     mmap_base: u64,
+    /// End of what the guest may map (GVA).
+    end: u64,
     /// Where the parts of the program lie.
     landmarks: Landmarks,
     /// Pages of the runner's own that the guest sees, whatever has become of their VMAs.
@@ -80,6 +82,7 @@ struct Inner {
 impl AddressSpace {
     /// An empty address space over `arena`, which `machine` was made for.
     pub fn new(arena: Arena, machine: Arc<Machine>, limits: Limits) -> Self {
+        let end = machine.user_end();
         Self {
             arena,
             machine,
@@ -90,6 +93,7 @@ impl AddressSpace {
                 lock_future: VmaFlags::empty(),
                 next_object: 0,
                 mmap_base: mmap_base(limits.stack, 0),
+                end,
                 landmarks: Landmarks::default(),
                 foreign: Vec::new(),
             }),
@@ -131,6 +135,11 @@ impl AddressSpace {
     pub fn set_mmap_shift(&self, shift: u64) {
         let mut inner = self.lock();
         inner.mmap_base = mmap_base(inner.limits.stack, shift);
+    }
+
+    /// End of what the guest may map (GVA).
+    pub fn end(&self) -> u64 {
+        self.lock().end
     }
 
     /// Bytes mapped.

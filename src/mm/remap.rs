@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "moves host mappings inside the arena")]
 
-use super::map::{fixed, overmap};
+use super::map::overmap;
 use super::vma::{Backing, Placement, Vma, VmaFlags, VmaName};
 use super::{AddressSpace, Inner, host_prot, make_hole};
 use crate::abi::mman::RemapFlags;
@@ -56,7 +56,7 @@ impl AddressSpace {
         if inner.vmas.find(old.raw()).is_none() {
             return Err(Errno::EFAULT);
         }
-        let to = fixed(new, new_len)?;
+        let to = inner.fixed(new, new_len)?;
         self.unmap_locked(inner, to)?;
         if let Some(tail) = PageRange::new(old.raw() + new_len, old_end) {
             self.unmap_locked(inner, tail)?;

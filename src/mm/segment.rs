@@ -6,7 +6,6 @@
 #![expect(unsafe_code, reason = "moves an attached segment into the arena")]
 
 use super::arena::WINDOW;
-use super::map::fixed;
 use super::vma::{Backing, ObjectId, Placement, Vma, VmaFlags};
 use super::{AddressSpace, Inner};
 use crate::abi::mman::Prot;
@@ -59,7 +58,7 @@ impl AddressSpace {
 
     fn segment_place(&self, inner: &Inner, addr: UserAddr, len: u64, replaces: bool) -> Result<PageRange, Errno> {
         if !addr.is_null() {
-            let range = fixed(addr, len)?;
+            let range = inner.fixed(addr, len)?;
             return if replaces || inner.vmas.is_free(range) { Ok(range) } else { Err(Errno::EINVAL) };
         }
         let top_down = Placement::TopDown { base: inner.mmap_base };

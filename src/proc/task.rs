@@ -10,7 +10,7 @@ use super::{Process, RobustList, ThreadSignals};
 use crate::abi::{Errno, UserAddr};
 use crate::signal::extended::Layout;
 use crate::signal::mask::SigSet;
-use crate::vm::{Trap, Vcpu, VmError};
+use crate::vm::{Ids, Trap, Vcpu, VmError};
 
 /// A guest thread.
 #[derive(Debug)]
@@ -69,7 +69,13 @@ impl Task {
     pub(super) fn begin(&mut self) {
         self.tid = nix::unistd::gettid();
         self.vcpu.attach();
+        self.process.mm.machine().tell(&self.vcpu, ids());
         self.stop_point = Arc::default();
+    }
+
+    /// The user and group ids of the thread may be others from now on, or later without its doing.
+    pub fn forget_user_ids(&self) {
+        self.process.mm.machine().forget_user_ids(&self.vcpu);
     }
 
     /// Its thread id, which is the host thread's.
@@ -98,5 +104,18 @@ impl Task {
     /// Sets the bases of FS and GS.
     pub fn set_segment_bases(&mut self, fs: u64, gs: u64) -> Result<(), Errno> {
         self.vcpu.set_segment_bases(fs, gs).map_err(|_| Errno::EIO)
+    }
+}
+
+/// Those of the calling thread.
+fn ids() -> Ids {
+    use nix::unistd::{getegid, geteuid, getgid, getpid, gettid, getuid};
+    Ids {
+        pid: getpid().as_raw().unsigned_abs(),
+        tid: gettid().as_raw().unsigned_abs(),
+        uid: getuid().as_raw(),
+        euid: geteuid().as_raw(),
+        gid: getgid().as_raw(),
+        egid: getegid().as_raw(),
     }
 }

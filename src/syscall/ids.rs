@@ -17,18 +17,31 @@ passthrough! {
     sys_geteuid() = SYS_geteuid;
     sys_getgid() = SYS_getgid;
     sys_getegid() = SYS_getegid;
-    sys_setuid(uid: u32) = SYS_setuid;
-    sys_setgid(gid: u32) = SYS_setgid;
-    sys_setreuid(real: i32, effective: i32) = SYS_setreuid;
-    sys_setregid(real: i32, effective: i32) = SYS_setregid;
-    sys_setresuid(real: i32, effective: i32, saved: i32) = SYS_setresuid;
-    sys_setresgid(real: i32, effective: i32, saved: i32) = SYS_setresgid;
     sys_getresuid(real: UserPtr<u32>, effective: UserPtr<u32>, saved: UserPtr<u32>) = SYS_getresuid;
     sys_getresgid(real: UserPtr<u32>, effective: UserPtr<u32>, saved: UserPtr<u32>) = SYS_getresgid;
     sys_setfsuid(uid: u32) = SYS_setfsuid;
     sys_setfsgid(gid: u32) = SYS_setfsgid;
     sys_capget(header: UserPtr<CapHeader>, sets: UserPtr<CapSets>) = SYS_capget;
     sys_capset(header: UserPtr<CapHeader>, sets: UserPtr<CapSets>) = SYS_capset;
+}
+
+/// Calls after which the guest's own ids are no longer those that it began with.
+macro_rules! changes_ids {
+    ($($name:ident($($arg:ident: $type:ty),*) = $nr:ident;)*) => {
+        $(pub(super) fn $name(task: &mut Task, $($arg: $type),*) -> Result<u64, Errno> {
+            task.forget_user_ids();
+            task.host(libc::$nr, args![$($arg),*])
+        })*
+    };
+}
+
+changes_ids! {
+    sys_setuid(uid: u32) = SYS_setuid;
+    sys_setgid(gid: u32) = SYS_setgid;
+    sys_setreuid(real: i32, effective: i32) = SYS_setreuid;
+    sys_setregid(real: i32, effective: i32) = SYS_setregid;
+    sys_setresuid(real: i32, effective: i32, saved: i32) = SYS_setresuid;
+    sys_setresgid(real: i32, effective: i32, saved: i32) = SYS_setresgid;
 }
 
 /// `struct __user_cap_header_struct`: version and pid.

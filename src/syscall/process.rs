@@ -101,6 +101,8 @@ fn is_alone(task: &Task) -> bool {
 
 /// Makes a call that the host refuses to processes of several threads, once more without KVM's.
 fn as_single_thread(task: &mut Task, call: impl Fn(&mut Task) -> Result<u64, Errno>) -> Result<u64, Errno> {
+    // In another namespace of users.
+    task.forget_user_ids();
     match call(task) {
         Err(Errno::EINVAL | Errno::EUSERS) if is_alone(task) => {
             let process = task.process.clone();

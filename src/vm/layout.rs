@@ -2,13 +2,17 @@
 //!
 //! | GPA | what |
 //! |---|---|
-//! | 0 to 1 GiB | system memory: stubs, IDT, a page a vCPU, page tables; grows from the bottom |
+//! | 0 to 1 GiB | system memory: stubs, IDT, pages of each vCPU, page tables; grows from the bottom |
 //! | 4 GiB and up | chunks of the arena, dealt out as they are first used |
 //!
 //! | GVA | what |
 //! |---|---|
-//! | 0 to 0x7fff_ffff_f000 | the guest's |
+//! | 0 to 0x7fff_ffff_f000 | the guest's; on a ring-3 landing pads from 0x7fff_ff00_0000 on |
 //! | 0xffff_ffff_8000_0000 | system memory pages that ring 0 needs, supervisor only |
+//! | 0xffff_ffff_c000_0000 | pads of a ring-0 landing, supervisor only |
+
+use crate::abi::TASK_SIZE;
+use crate::x86::paging::PDE_SPAN;
 
 /// Most bytes of system memory; room for a quarter of a million tables.
 pub const SYSTEM_LEN: usize = 1 << 30;
@@ -18,9 +22,15 @@ pub const SYSTEM_STEP: usize = 16 << 20;
 pub const ARENA_GPA: u64 = 4 << 30;
 /// Where ring 0 sees system memory (GVA of GPA 0).
 pub const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
+/// Pads of a ring-0 landing (GVA).
+pub const KERNEL_PADS: u64 = 0xffff_ffff_c000_0000;
+/// Pads of a ring-3 landing (GVA), from here to [`TASK_SIZE`]: the guest may map nothing there. They share no page table
+/// with what it maps, for that is edited at the same time.
+pub const USER_PADS: u64 = 0x7fff_ff00_0000;
 /// Three pages that KVM on VMX needs for itself (`KVM_SET_TSS_ADDR`), between the two.
 pub const VMX_TSS: usize = 0xfffb_d000;
 /// One page that KVM on VMX needs for itself (`KVM_SET_IDENTITY_MAP_ADDR`).
 pub const VMX_IDENTITY_MAP: u64 = 0xfffb_c000;
 
+const _: () = assert!(USER_PADS.is_multiple_of(PDE_SPAN) && USER_PADS < TASK_SIZE);
 const _: () = assert!(SYSTEM_LEN as u64 <= VMX_IDENTITY_MAP && (VMX_TSS as u64) < ARENA_GPA);

@@ -5,18 +5,20 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region, kvm_xcr, kvm_xcrs};
 use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 
-use super::layout::{KERNEL_BASE, VMX_IDENTITY_MAP, VMX_TSS};
+use super::landing::{self, Ids, Landing, Pad};
+use super::layout::{KERNEL_BASE, USER_PADS, VMX_IDENTITY_MAP, VMX_TSS};
 use super::memslots::Memslots;
 use super::pool::{BATCH, Pool, Spare, Vcpus};
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
-use super::vcpu::{Landing, Vcpu, VcpuSetup, VcpuState, page};
+use super::vcpu::{Vcpu, VcpuPages, VcpuSetup, VcpuState, page};
 use super::{Trap, VmError, startup};
+use crate::abi::{PAGE_SIZE, TASK_SIZE};
 use crate::sys::descriptor::with_soft_limit_up;
 use crate::sys::map;
 use crate::x86::Vector;
@@ -78,10 +80,20 @@ pub struct Machine {
     cpuid: CpuId,
     xcr0: u64,
     flavour: Flavour,
+    /// Where the code of pads is (GPA), once calls are answered inside the guest, and how many pads there are.
+    pads: Mutex<Option<Pads>>,
     /// Do all vCPUs so far show the host's time-stamp counter?
     has_host_tsc: AtomicBool,
     /// vCPUs that nobody drives. Locked before the page tables, where both are.
     pool: Pool,
+}
+
+/// The pads handed out so far.
+#[derive(Clone, Copy, Debug)]
+struct Pads {
+    /// GPA of the code.
+    code: u64,
+    count: u64,
 }
 
 /// The arena, as the machine needs to know it.
@@ -117,6 +129,7 @@ impl Machine {
             cpuid,
             xcr0: host_xcr0(),
             flavour: Flavour { landing: Landing::Ring0, mmu: Mmu::Shadow },
+            pads: Mutex::default(),
             has_host_tsc: AtomicBool::new(true),
             pool: Pool::default(),
         };
@@ -126,7 +139,7 @@ impl Machine {
 
     fn with_probe(mut self) -> Result<(Self, Vcpu), VmError> {
         let fd = self.create_vcpu_fd(&mut self.pool.lock())?;
-        let mut vcpu = self.set_up_with(fd, self.place_vcpu_page()?)?;
+        let mut vcpu = self.set_up_with(fd, self.place_vcpu_pages()?)?;
         self.xcr0 = widest_xcr0(&mut vcpu, self.xcr0)?;
         self.flavour = startup::probe(&self, &mut vcpu)?;
         self.choose_page_fault_stub();
@@ -202,7 +215,58 @@ impl Machine {
     fn prepare(&self, mut vcpu: Vcpu) -> Result<Vcpu, VmError> {
         set_xcr0(&mut vcpu, self.xcr0)?;
         vcpu.set_landing(self.flavour.landing);
+        let pad = vcpu.pages().pad;
+        pad.map_or(Ok(()), |pad| vcpu.land_on(pad))?;
         Ok(vcpu)
+    }
+
+    /// Lets `vcpu`, the only one so far, and all that follow answer calls inside the guest.
+    pub fn answer_calls(&self, vcpu: &mut Vcpu) -> Result<(), VmError> {
+        let code = self.system().allocate_page().ok_or(VmError::Full("system memory"))?;
+        landing::write_code(self.system(), code, self.stubs.syscall);
+        *self.lock_pads() = Some(Pads { code, count: 0 });
+        let pad = self.place_pad()?;
+        pad.map_or(Ok(()), |pad| vcpu.land_on(pad))
+    }
+
+    /// End of the addresses at which the guest may map something (GVA).
+    pub fn user_end(&self) -> u64 {
+        match (*self.lock_pads(), self.flavour.landing) {
+            (Some(_), Landing::Ring3) => USER_PADS,
+            _ => TASK_SIZE,
+        }
+    }
+
+    /// What calls that `vcpu` answers inside the guest return from now on.
+    pub fn tell(&self, vcpu: &Vcpu, ids: Ids) {
+        vcpu.tell(ids, self.system());
+    }
+
+    /// User and group ids are no longer answered inside the guest on `vcpu`.
+    pub fn forget_user_ids(&self, vcpu: &Vcpu) {
+        vcpu.forget_user_ids(self.system());
+    }
+
+    fn lock_pads(&self) -> MutexGuard<'_, Option<Pads>> {
+        // A panic while the lock was held would have ended the run.
+        self.pads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A pad for a new vCPU, if calls are answered and there is room.
+    fn place_pad(&self) -> Result<Option<Pad>, VmError> {
+        let mut guard = self.lock_pads();
+        let Some(pads) = guard.as_mut() else { return Ok(None) };
+        let words = self.system().allocate_page().ok_or(VmError::Full("vCPUs"))?;
+        let Some(pad) = Pad::new(pads.count, words, self.flavour.landing) else { return Ok(None) };
+        pads.count += 1;
+        let rights = match self.flavour.landing {
+            Landing::Ring0 => Entry::empty(),
+            Landing::Ring3 => Entry::USER,
+        };
+        self.map_pages(pad.code(), pad.code() + PAGE_SIZE, pads.code, rights)?;
+        let rights = rights | Entry::WRITE | Entry::NO_EXECUTE;
+        self.map_pages(pad.words(), pad.words() + PAGE_SIZE, pad.words_page(), rights)?;
+        Ok(Some(pad))
     }
 
     /// Runs `vcpu` until something needs the runner.
@@ -298,7 +362,7 @@ impl Machine {
         let old_vm = self.vm.replace(create_vm(&self.kvm)?);
         self.slots.rebuild(&self.vm)?;
         let fd = self.create_vcpu_fd(&mut self.pool.lock())?;
-        let mut new = self.prepare(self.set_up_with(fd, vcpu.page())?)?;
+        let mut new = self.prepare(self.set_up_with(fd, vcpu.pages())?)?;
         new.load_state(state)?;
         Ok((old_vm, std::mem::replace(vcpu, new)))
     }
@@ -333,10 +397,10 @@ impl Machine {
 
     /// A vCPU in user mode, from its descriptor.
     fn set_up(&self, fd: OwnedFd) -> Result<Vcpu, VmError> {
-        self.prepare(self.set_up_with(fd, self.place_vcpu_page()?)?)
+        self.prepare(self.set_up_with(fd, self.place_vcpu_pages()?)?)
     }
 
-    fn set_up_with(&self, fd: OwnedFd, page: u64) -> Result<Vcpu, VmError> {
+    fn set_up_with(&self, fd: OwnedFd, pages: VcpuPages) -> Result<Vcpu, VmError> {
         // SAFETY: the descriptor is a vCPU's and owned by nobody else.
         let mut fd = unsafe { self.vm.fd().create_vcpu_from_rawfd(fd.into_raw_fd()) }
             .map_err(VmError::ioctl("mmap of kvm_run"))?;
@@ -348,7 +412,7 @@ impl Machine {
             idt: KERNEL_BASE + self.idt,
             root: self.tables.root(),
             cr4: cr4_for(&self.cpuid),
-            page,
+            pages,
         };
         Vcpu::new(fd, setup)
     }
@@ -360,8 +424,8 @@ impl Machine {
         let _ = map::advise(at, len, libc::MADV_DONTFORK);
     }
 
-    /// GDT, TSS and stack of one vCPU; returns the GPA of their page.
-    fn place_vcpu_page(&self) -> Result<u64, VmError> {
+    /// GDT, TSS and stack of one vCPU, and its pad.
+    fn place_vcpu_pages(&self) -> Result<VcpuPages, VmError> {
         let system = self.system();
         let page = system.allocate_page().ok_or(VmError::Full("vCPUs"))?;
         let base = KERNEL_BASE + page;
@@ -370,7 +434,7 @@ impl Machine {
         }
         system.write(page + page::TSS, &tss(base + page::STACK_END));
         self.map_system(page, Entry::WRITE | Entry::NO_EXECUTE)?;
-        Ok(page)
+        Ok(VcpuPages { tables: page, pad: self.place_pad()? })
     }
 
     fn place_stubs(&self, code: u64) -> Result<(), VmError> {
@@ -401,7 +465,7 @@ impl Machine {
 
     fn map_system(&self, gpa: u64, rights: Entry) -> Result<(), VmError> {
         let va = KERNEL_BASE + gpa;
-        self.map_pages(va, va + crate::abi::PAGE_SIZE, gpa, rights)
+        self.map_pages(va, va + PAGE_SIZE, gpa, rights)
     }
 }
 

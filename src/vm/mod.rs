@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod kick;
+pub mod landing;
 pub mod layout;
 pub mod machine;
 pub mod memslots;
@@ -13,6 +14,7 @@ pub mod system;
 pub mod trap;
 pub mod vcpu;
 
+pub use landing::Ids;
 pub use machine::Machine;
 pub use trap::{BadExit, Trap};
 pub use vcpu::{Vcpu, VcpuState};

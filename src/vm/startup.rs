@@ -8,8 +8,10 @@
 use std::arch::global_asm;
 use std::sync::atomic::Ordering;
 
+use super::landing::Landing;
 use super::machine::{Flavour, Machine, Mmu};
-use super::vcpu::{Landing, Vcpu};
+use super::stubs::bytes_between;
+use super::vcpu::Vcpu;
 use super::{Trap, VmError};
 use crate::abi::PAGE_SIZE;
 use crate::x86::paging::Entry;
@@ -30,10 +32,8 @@ const WORD: u64 = CODE + PAGE_SIZE;
 
 /// The user code of the probe and of the doctor.
 pub(super) fn code() -> &'static [u8] {
-    let start = &raw const kvm_se_probe_start;
-    let end = &raw const kvm_se_probe_end;
     // SAFETY: both labels delimit one read-only section of this executable.
-    unsafe { std::slice::from_raw_parts(start, end.addr() - start.addr()) }
+    unsafe { bytes_between(&raw const kvm_se_probe_start, &raw const kvm_se_probe_end) }
 }
 
 fn at(label: *const u8) -> u64 {

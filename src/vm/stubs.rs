@@ -84,9 +84,16 @@ impl StubAddrs {
 
 /// The bytes of all stubs.
 pub fn code() -> &'static [u8] {
-    let start = &raw const kvm_se_stubs_start;
-    let end = &raw const kvm_se_stubs_end;
     // SAFETY: both labels delimit one read-only section of this executable.
+    unsafe { bytes_between(&raw const kvm_se_stubs_start, &raw const kvm_se_stubs_end) }
+}
+
+/// What was assembled between two labels.
+///
+/// # Safety
+/// `start` and `end` must delimit bytes of one read-only section of this executable.
+pub(super) unsafe fn bytes_between(start: *const u8, end: *const u8) -> &'static [u8] {
+    // SAFETY: as the caller promises, they are there for as long as it runs, and nobody writes them.
     unsafe { std::slice::from_raw_parts(start, end.addr() - start.addr()) }
 }
 

@@ -18,23 +18,14 @@ use kvm_bindings::{Msrs, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs, kvm_xs
 use kvm_ioctls::{SyncReg, VcpuExit, VcpuFd};
 
 use super::kick::Attachment;
+use super::landing::{Ids, Landing, OnPad, Pad};
 use super::layout::KERNEL_BASE;
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
 use super::{BadExit, Trap, VmError};
-use crate::abi::PAGE_SIZE;
 use crate::x86::descriptor::{GDT_LIMIT, TSS, TSS_LIMIT, USER_CS, USER_DS};
 use crate::x86::xstate::XsaveImage;
 use crate::x86::{PageFaultCode, RFlags, UserRegs, Vector};
-
-/// Where `syscall` arrives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Landing {
-    /// At LSTAR in ring 0, as the manuals say.
-    Ring0,
-    /// At LSTAR, but still at CPL 3: seen on a software KVM.
-    Ring3,
-}
 
 /// The page that each vCPU has in system memory.
 pub(super) mod page {
@@ -55,8 +46,20 @@ pub(super) struct VcpuSetup {
     pub idt: u64,
     pub root: u64,
     pub cr4: u64,
-    pub page: u64,
+    pub pages: VcpuPages,
 }
+
+/// What a vCPU has in system memory. Another one that takes its place takes it over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct VcpuPages {
+    /// GPA of the page of tables and stack.
+    pub tables: u64,
+    /// Where calls are answered inside the guest, if they are.
+    pub pad: Option<Pad>,
+}
+
+const MSR_LSTAR: u32 = 0xc000_0082;
+const MSR_SFMASK: u32 = 0xc000_0084;
 
 /// How the state in `regs` is to be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +165,27 @@ impl Vcpu {
         }
     }
 
+    /// Answers calls on `pad` from now on.
+    pub(super) fn land_on(&mut self, pad: Pad) -> Result<(), VmError> {
+        self.set_msrs(&[(MSR_LSTAR, pad.entry()), (MSR_SFMASK, pad.flag_mask())])?;
+        self.setup.pages.pad = Some(pad);
+        Ok(())
+    }
+
+    /// What calls that are answered inside the guest return from now on.
+    pub(super) fn tell(&self, ids: Ids, system: &SystemMemory) {
+        if let Some(pad) = self.setup.pages.pad {
+            pad.tell(ids, system);
+        }
+    }
+
+    /// User and group ids are no longer answered inside the guest.
+    pub(super) fn forget_user_ids(&self, system: &SystemMemory) {
+        if let Some(pad) = self.setup.pages.pad {
+            pad.forget_user_ids(system);
+        }
+    }
+
     /// Runs user code until something needs the runner.
     pub fn run(&mut self, system: &SystemMemory) -> Result<Trap, VmError> {
         loop {
@@ -183,7 +207,7 @@ impl Vcpu {
             self.fd.set_kvm_immediate_exit(0);
             let trap = match exit {
                 Exit::Port(port) => self.on_port(port, system),
-                Exit::Kicked => match self.on_kick() {
+                Exit::Kicked => match self.on_kick(system) {
                     Some(trap) => trap,
                     None => continue,
                 },
@@ -229,6 +253,13 @@ impl Vcpu {
         let words = usize::from(vector.has_error_code());
         let Some(head) = self.read_frame(system, words) else { return self.bad(vector.0.into()) };
         let code = if words == 1 { head[0] } else { 0 };
+        if self.leave_pad(system) == Some(OnPad::Call) {
+            if vector == Vector::DB {
+                // Of a step onto the pad, which the call that follows makes unseen.
+                self.take_single_step();
+            }
+            return Trap::Syscall;
+        }
         if vector != Vector::PF {
             return Trap::Exception { vector, code };
         }
@@ -246,7 +277,12 @@ impl Vcpu {
         Trap::PageFault { addr, code: PageFaultCode::from_bits_truncate(code as u32) }
     }
 
-    fn on_kick(&mut self) -> Option<Trap> {
+    /// If the vCPU stopped on its pad, takes the user's state from there.
+    fn leave_pad(&mut self, system: &SystemMemory) -> Option<OnPad> {
+        self.setup.pages.pad?.leave(&mut self.regs, system)
+    }
+
+    fn on_kick(&mut self, system: &SystemMemory) -> Option<Trap> {
         let rip = self.fd.sync_regs_mut().regs.rip;
         if self.resume == Resume::Loaded && self.setup.stubs.contains(rip) {
             if rip == self.setup.stubs.iret || rip == self.setup.stubs.sysret {
@@ -262,8 +298,10 @@ impl Vcpu {
             return None;
         }
         self.regs = user_regs(&self.fd.sync_regs_mut().regs);
-        self.resume = Resume::User;
-        Some(Trap::Kicked)
+        let on_pad = self.leave_pad(system);
+        let is_in_ring_0 = on_pad.is_some() && self.landing == Landing::Ring0;
+        self.resume = if is_in_ring_0 { Resume::Exception } else { Resume::User };
+        Some(if on_pad == Some(OnPad::Call) { Trap::Syscall } else { Trap::Kicked })
     }
 
     /// Has KVM begun to deliver an exception to the user code at rip?
@@ -294,7 +332,7 @@ impl Vcpu {
     fn read_frame(&mut self, system: &SystemMemory, words: usize) -> Option<[u64; 2]> {
         let mut regs = user_regs(&self.fd.sync_regs_mut().regs);
         let head_len = 8 * words as u64;
-        let stack = KERNEL_BASE + self.setup.page + page::STACK_END;
+        let stack = KERNEL_BASE + self.setup.pages.tables + page::STACK_END;
         if regs.rsp.checked_add(head_len + page::FRAME) != Some(stack) {
             return None;
         }
@@ -361,7 +399,7 @@ impl Vcpu {
 
     /// An iret frame at the end of the vCPU's stack; returns its address (GVA).
     fn write_frame(&self, system: &SystemMemory) -> u64 {
-        let frame = self.setup.page + page::STACK_END - page::FRAME;
+        let frame = self.setup.pages.tables + page::STACK_END - page::FRAME;
         let regs = &self.regs;
         let words = [regs.rip, USER_CS.into(), regs.rflags, regs.rsp, USER_DS.into()];
         for (word, offset) in words.into_iter().zip((0..).step_by(8)) {
@@ -427,7 +465,7 @@ impl Vcpu {
         sregs.cs = user_code();
         sregs.ss = user_data();
         (sregs.ds, sregs.es, sregs.fs, sregs.gs) = (null_data(), null_data(), null_data(), null_data());
-        let page = KERNEL_BASE + self.setup.page;
+        let page = KERNEL_BASE + self.setup.pages.tables;
         sregs.gdt.base = page + page::GDT;
         sregs.gdt.limit = GDT_LIMIT;
         sregs.idt.base = self.setup.idt;
@@ -443,9 +481,7 @@ impl Vcpu {
     fn load_syscall_msrs(&mut self) -> Result<(), VmError> {
         use crate::x86::descriptor::{KERNEL_CS, SYSRET_BASE};
         const MSR_STAR: u32 = 0xc000_0081;
-        const MSR_LSTAR: u32 = 0xc000_0082;
         const MSR_CSTAR: u32 = 0xc000_0083;
-        const MSR_SFMASK: u32 = 0xc000_0084;
         let star = u64::from(SYSRET_BASE) << 48 | u64::from(KERNEL_CS) << 32;
         self.set_msrs(&[
             (MSR_STAR, star),
@@ -472,9 +508,9 @@ impl Vcpu {
         Ok(())
     }
 
-    /// The stack and tables of this vCPU (GPA of a page).
-    pub fn page(&self) -> u64 {
-        self.setup.page & !(PAGE_SIZE - 1)
+    /// What this vCPU has in system memory.
+    pub(super) fn pages(&self) -> VcpuPages {
+        self.setup.pages
     }
 }
 

@@ -10,7 +10,7 @@ use super::check::{Answer, Check, Failure, Need};
 use super::cost::{median, micros};
 use super::routines::Routine;
 use super::scratch::{Page, RO, RW, Scratch};
-use crate::vm::vcpu::Landing;
+use crate::vm::landing::Landing;
 use crate::vm::{Trap, kick};
 use crate::x86::{PageFaultCode, RFlags, UserRegs, Vector};
 

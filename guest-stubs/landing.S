@@ -1,0 +1,92 @@
+# A pad: where `syscall` arrives on a vCPU that answers calls inside the guest. A page of this code, and behind it a page
+# of words for the one vCPU. README.md in this folder is the register contract.
+#
+# One body for two privilege levels. It changes no flags, since in ring 3 nothing could bring them back: numbers are
+# told apart with lea and jrcxz.
+#
+# WORD_*, PORT_SYSCALL and NR_* come from src/vm/landing.rs.
+
+    .pushsection .rodata.kvm_se_landing, "a", @progbits
+    .balign 4096
+    .globl kvm_se_landing_start
+kvm_se_landing_start:
+    .set    words, kvm_se_landing_start + 4096
+
+# What differs between the levels, as macros that `landing` is told by name.
+    .macro check_ring3
+# With a stack pointer that is not canonical such a KVM does land in ring 0, from where jmp would not come back.
+    mov     %cs, %ecx
+    lea     -{USER_CS}(%rcx), %rcx
+    jrcxz   7f
+    jmp     9f
+7:
+    .endm
+    .macro check_ring0
+# sysretq traps too early with TF, and clears RF: such a call is the runner's.
+    test    ${TF_OR_RF}, %r11d
+    jnz     9f
+    .endm
+    .macro leave_ring3
+# What is not answered goes where user code may not, which is an exit.
+    jmp     *kvm_se_landing_exit(%rip)
+    .endm
+    .macro leave_ring0
+    out     %al, ${PORT_SYSCALL}
+    .endm
+    .macro back_ring3
+    jmp     *%rcx
+    .endm
+    .macro back_ring0
+    sysretq
+    .endm
+
+# The value of `word` is what the call returns. `back` goes on behind the `syscall`.
+    .macro answer word, back
+    mov     words + {WORD_RETURN}(%rip), %rcx
+    mov     words + \word(%rip), %rax
+    \back
+    .endm
+
+    .macro goto_if_number nr, label
+    lea     -\nr(%rax), %rcx
+    jrcxz   \label
+    .endm
+
+    .macro landing check, leave, back
+    mov     %rcx, words + {WORD_RETURN}(%rip)
+    \check
+    goto_if_number {NR_GETPID}, 1f
+    goto_if_number {NR_GETTID}, 2f
+    mov     words + {WORD_IDS_MAY_DIFFER}(%rip), %rcx
+    jrcxz   8f
+9:  mov     words + {WORD_RETURN}(%rip), %rcx
+    \leave
+1:  answer  {WORD_PID}, \back
+2:  answer  {WORD_TID}, \back
+8:  goto_if_number {NR_GETUID}, 3f
+    goto_if_number {NR_GETEUID}, 4f
+    goto_if_number {NR_GETGID}, 5f
+    goto_if_number {NR_GETEGID}, 6f
+    jmp     9b
+3:  answer  {WORD_UID}, \back
+4:  answer  {WORD_EUID}, \back
+5:  answer  {WORD_GID}, \back
+6:  answer  {WORD_EGID}, \back
+    .endm
+
+    .globl kvm_se_landing_ring3
+kvm_se_landing_ring3:
+    landing check_ring3, leave_ring3, back_ring3
+    .balign 8
+    .globl kvm_se_landing_exit
+kvm_se_landing_exit:
+    .quad   0
+
+    .balign 16
+    .globl kvm_se_landing_ring0
+kvm_se_landing_ring0:
+    landing check_ring0, leave_ring0, back_ring0
+
+    .globl kvm_se_landing_end
+kvm_se_landing_end:
+    .popsection

@@ -1,0 +1,282 @@
+//! Where `syscall` arrives, and the calls that are answered right there.
+//!
+//! A vCPU that answers calls has a *pad*: two pages at addresses of its own, which LSTAR names. In the first is the code
+//! of `guest-stubs/landing.S`, the same for all, in the second are this vCPU's words. What the code does not answer goes
+//! on to where it would have arrived without a pad.
+//!
+//! On a ring-3 landing the words lie open to user code. It can only deceive itself: they hold what it is told, and
+//! where it goes on.
+
+#![expect(unsafe_code, reason = "reads the assembled code through linker symbols")]
+
+use std::arch::global_asm;
+use std::sync::atomic::Ordering;
+
+use super::layout::{KERNEL_PADS, USER_PADS};
+use super::stubs::{PORT_SYSCALL, bytes_between};
+use super::system::SystemMemory;
+use crate::abi::{PAGE_SIZE, TASK_SIZE};
+use crate::x86::descriptor::USER_CS;
+use crate::x86::{RFlags, UserRegs};
+
+/// Where `syscall` arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landing {
+    /// At LSTAR in ring 0, as the manuals say.
+    Ring0,
+    /// At LSTAR, but still at CPL 3: seen on a software KVM.
+    Ring3,
+}
+
+/// Offsets in the page of words.
+mod word {
+    /// Where user code goes on.
+    pub(super) const RETURN: u64 = 0;
+    pub(super) const PID: u64 = 8;
+    pub(super) const TID: u64 = 16;
+    pub(super) const UID: u64 = 24;
+    pub(super) const EUID: u64 = 32;
+    pub(super) const GID: u64 = 40;
+    pub(super) const EGID: u64 = 48;
+    /// Not 0 when the four words before it may be out of date.
+    pub(super) const IDS_MAY_DIFFER: u64 = 56;
+}
+
+global_asm!(
+    include_str!("../../guest-stubs/landing.S"),
+    PORT_SYSCALL = const PORT_SYSCALL,
+    TF_OR_RF = const RFlags::TF.union(RFlags::RF).bits(),
+    USER_CS = const USER_CS,
+    WORD_RETURN = const word::RETURN,
+    WORD_PID = const word::PID,
+    WORD_TID = const word::TID,
+    WORD_UID = const word::UID,
+    WORD_EUID = const word::EUID,
+    WORD_GID = const word::GID,
+    WORD_EGID = const word::EGID,
+    WORD_IDS_MAY_DIFFER = const word::IDS_MAY_DIFFER,
+    NR_GETPID = const libc::SYS_getpid,
+    NR_GETTID = const libc::SYS_gettid,
+    NR_GETUID = const libc::SYS_getuid,
+    NR_GETEUID = const libc::SYS_geteuid,
+    NR_GETGID = const libc::SYS_getgid,
+    NR_GETEGID = const libc::SYS_getegid,
+    options(att_syntax)
+);
+
+unsafe extern "C" {
+    static kvm_se_landing_start: u8;
+    static kvm_se_landing_end: u8;
+    static kvm_se_landing_ring0: u8;
+    static kvm_se_landing_ring3: u8;
+    static kvm_se_landing_exit: u8;
+}
+
+/// Ids of a guest thread and its process, as the calls return them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// `getpid`
+    pub pid: u32,
+    /// `gettid`
+    pub tid: u32,
+    /// `getuid`
+    pub uid: u32,
+    /// `geteuid`
+    pub euid: u32,
+    /// `getgid`
+    pub gid: u32,
+    /// `getegid`
+    pub egid: u32,
+}
+
+/// The pad of one vCPU.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pad {
+    /// GVA of the code; the words are in the page after it.
+    base: u64,
+    /// GPA of the words.
+    words: u64,
+    landing: Landing,
+}
+
+/// What user code finds when a vCPU stopped on its pad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnPad {
+    /// Its call has yet to be answered: as if it had just arrived.
+    Call,
+    /// Its call has been answered.
+    Answered,
+}
+
+const PAD_LEN: u64 = 2 * PAGE_SIZE;
+const MAX_PADS: u64 = (TASK_SIZE - USER_PADS) / PAD_LEN;
+
+impl Pad {
+    /// The pad number `index`, with its words at `words` (GPA); `None` when there is no room for so many.
+    pub(super) fn new(index: u64, words: u64, landing: Landing) -> Option<Self> {
+        let first = match landing {
+            Landing::Ring0 => KERNEL_PADS,
+            Landing::Ring3 => USER_PADS,
+        };
+        (index < MAX_PADS).then_some(Self { base: first + index * PAD_LEN, words, landing })
+    }
+
+    /// GVA of the page of code.
+    pub(super) fn code(&self) -> u64 {
+        self.base
+    }
+
+    /// GVA of the page of words.
+    pub(super) fn words(&self) -> u64 {
+        self.base + PAGE_SIZE
+    }
+
+    /// GPA of the page of words.
+    pub(super) fn words_page(&self) -> u64 {
+        self.words
+    }
+
+    /// LSTAR.
+    pub(super) fn entry(&self) -> u64 {
+        self.base
+            + offset_of(match self.landing {
+                Landing::Ring0 => &raw const kvm_se_landing_ring0,
+                Landing::Ring3 => &raw const kvm_se_landing_ring3,
+            })
+    }
+
+    /// Flags that `syscall` is to clear: none where nothing could bring them back.
+    pub(super) fn flag_mask(&self) -> u64 {
+        match self.landing {
+            Landing::Ring0 => RFlags::SYSCALL_MASK.bits(),
+            Landing::Ring3 => 0,
+        }
+    }
+
+    /// If `regs` are on this pad, makes them those behind the `syscall`, but for the answer.
+    pub(super) fn leave(&self, regs: &mut UserRegs, system: &SystemMemory) -> Option<OnPad> {
+        let offset = regs.rip.wrapping_sub(self.base);
+        let rest = code().get(usize::try_from(offset).ok()?..).filter(|rest| !rest.is_empty())?;
+        let on_pad = if is_way_back(rest) { OnPad::Answered } else { OnPad::Call };
+        // Its first instruction is what saves rcx.
+        if on_pad == OnPad::Call && regs.rip != self.entry() {
+            regs.rcx = system.word(self.words + word::RETURN).load(Ordering::Relaxed);
+        }
+        regs.rip = regs.rcx;
+        regs.rflags = RFlags::sanitised(regs.r11);
+        Some(on_pad)
+    }
+
+    /// What the pad answers from now on.
+    pub(super) fn tell(&self, ids: Ids, system: &SystemMemory) {
+        /// What an id looks like that has no name in this user namespace, and may get one.
+        const OVERFLOW_ID: u32 = 65534;
+        let user_ids = [ids.uid, ids.euid, ids.gid, ids.egid];
+        let may_differ = user_ids.contains(&OVERFLOW_ID);
+        let [uid, euid, gid, egid] = user_ids.map(u64::from);
+        for (offset, value) in [
+            (word::PID, u64::from(ids.pid)),
+            (word::TID, u64::from(ids.tid)),
+            (word::UID, uid),
+            (word::EUID, euid),
+            (word::GID, gid),
+            (word::EGID, egid),
+            (word::IDS_MAY_DIFFER, u64::from(may_differ)),
+        ] {
+            system.word(self.words + offset).store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// User and group ids are no longer answered.
+    pub(super) fn forget_user_ids(&self, system: &SystemMemory) {
+        system.word(self.words + word::IDS_MAY_DIFFER).store(1, Ordering::Relaxed);
+    }
+}
+
+/// The code of all pads, which goes to `exit` (GVA) with what it does not answer in ring 3.
+pub(super) fn write_code(system: &SystemMemory, page: u64, exit: u64) {
+    system.write(page, code());
+    system.write(page + offset_of(&raw const kvm_se_landing_exit), &exit.to_le_bytes());
+}
+
+fn code() -> &'static [u8] {
+    // SAFETY: both labels delimit one read-only section of this executable.
+    unsafe { bytes_between(&raw const kvm_se_landing_start, &raw const kvm_se_landing_end) }
+}
+
+fn offset_of(label: *const u8) -> u64 {
+    (label.addr() - (&raw const kvm_se_landing_start).addr()) as u64
+}
+
+/// Does `code` begin with the instruction that goes back to user code?
+fn is_way_back(code: &[u8]) -> bool {
+    const JMP_RCX: &[u8] = &[0xff, 0xe1];
+    const SYSRETQ: &[u8] = &[0x48, 0x0f, 0x07];
+    code.starts_with(JMP_RCX) || code.starts_with(SYSRETQ)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAVED: u64 = 0x40_1000;
+
+    /// A pad, and memory with its words, in which user code at [`SAVED`] has made a call.
+    fn pad(landing: Landing) -> (Pad, SystemMemory) {
+        let system = SystemMemory::new().unwrap();
+        let words = system.allocate_page().unwrap();
+        system.word(words + word::RETURN).store(SAVED, Ordering::Relaxed);
+        (Pad::new(3, words, landing).unwrap(), system)
+    }
+
+    fn regs(rip: u64) -> UserRegs {
+        UserRegs { rip, rcx: 0x7000, r11: RFlags::CF.bits(), ..UserRegs::default() }
+    }
+
+    #[test]
+    fn the_code_fits_its_page() {
+        assert!(code().len() as u64 <= PAGE_SIZE);
+    }
+
+    #[test]
+    fn wherever_it_stops_user_code_goes_on_behind_its_call() {
+        for landing in [Landing::Ring0, Landing::Ring3] {
+            let (pad, system) = pad(landing);
+            let mut first = regs(pad.entry());
+            assert_eq!(pad.leave(&mut first, &system), Some(OnPad::Call));
+            assert_eq!((first.rip, first.rcx), (0x7000, 0x7000), "rcx is not saved yet");
+            let mut later = regs(pad.entry() + 7);
+            assert_eq!(pad.leave(&mut later, &system), Some(OnPad::Call));
+            assert_eq!((later.rip, later.rcx), (SAVED, SAVED));
+            assert!(later.rflags & RFlags::CF.bits() != 0, "as they were, from r11");
+        }
+    }
+
+    #[test]
+    fn an_answered_call_is_not_made_again() {
+        let (pad, system) = pad(Landing::Ring3);
+        let ways_back = (0..code().len()).filter(|&at| is_way_back(&code()[at..]));
+        let answered = ways_back.filter(|&at| {
+            let mut regs = regs(pad.code() + at as u64);
+            pad.leave(&mut regs, &system) == Some(OnPad::Answered) && regs.rip == 0x7000
+        });
+        assert_eq!(answered.count(), 12, "six calls at two levels");
+    }
+
+    #[test]
+    fn elsewhere_nothing_changes() {
+        let (pad, system) = pad(Landing::Ring3);
+        for rip in [0, SAVED, pad.code() - 1, pad.words(), pad.code() + code().len() as u64] {
+            let mut here = regs(rip);
+            assert_eq!(pad.leave(&mut here, &system), None);
+            assert_eq!(here, regs(rip));
+        }
+    }
+
+    #[test]
+    fn there_is_room_for_two_thousand_pads_below_the_end() {
+        let last = Pad::new(2046, 0, Landing::Ring3).unwrap();
+        assert!(last.words() + PAGE_SIZE <= TASK_SIZE);
+        assert!(Pad::new(2047, 0, Landing::Ring3).is_none());
+    }
+}
