@@ -14,8 +14,12 @@ use kvm_ioctls::{Kvm, SyncReg, VcpuExit, VcpuFd, VmFd};
 use kvm_se::x86::descriptor::{
     GDT_LIMIT, KERNEL_CS, SYSRET_BASE, TSS, TSS_LIMIT, USER_CS, USER_DS, gdt, interrupt_gate, tss,
 };
+use nix::sys::resource::UsageWho;
 
-const ROUNDS: u32 = 20_000;
+use crate::run::{Sample, cpu_ms};
+
+const WARM_UP: u32 = 100;
+const ROUNDS: u32 = 4_000;
 const MEMORY: usize = 1 << 20;
 /// Page-aligned places in guest memory, identity-mapped.
 const GDT: u64 = 0x1000;
@@ -60,7 +64,7 @@ unsafe extern "C" {
 }
 
 /// Nanoseconds for one `syscall` and back.
-pub(crate) fn syscall_round_trip() -> f64 {
+pub(crate) fn syscall_round_trip() -> Sample {
     let mut floor = Floor::new(0);
     floor.time(|vcpu, port| {
         let sync = vcpu.sync_regs_mut();
@@ -77,7 +81,7 @@ pub(crate) fn syscall_round_trip() -> f64 {
 }
 
 /// Nanoseconds for one page fault and back, nothing mapped: the guest faults again at once.
-pub(crate) fn page_fault_round_trip() -> f64 {
+pub(crate) fn page_fault_round_trip() -> Sample {
     let mut floor = Floor::new(16);
     floor.time(|vcpu, _| {
         vcpu.sync_regs_mut().regs.rip = CODE + 16;
@@ -118,19 +122,22 @@ impl Floor {
         Self { vcpu, _vm: vm, _memory: memory }
     }
 
-    fn time(&mut self, mut resume: impl FnMut(&mut VcpuFd, u16)) -> f64 {
-        let mut started = Instant::now();
-        for round in 0..ROUNDS + 100 {
-            if round == 100 {
-                started = Instant::now();
-            }
+    fn time(&mut self, mut resume: impl FnMut(&mut VcpuFd, u16)) -> Sample {
+        self.go_on(WARM_UP, &mut resume);
+        let (started, cpu) = (Instant::now(), cpu_ms(UsageWho::RUSAGE_THREAD));
+        self.go_on(ROUNDS, &mut resume);
+        let each = |milliseconds: f64| milliseconds * 1e6 / f64::from(ROUNDS);
+        Sample { wall: each(started.elapsed().as_secs_f64() * 1e3), cpu: each(cpu_ms(UsageWho::RUSAGE_THREAD) - cpu) }
+    }
+
+    fn go_on(&mut self, rounds: u32, resume: &mut impl FnMut(&mut VcpuFd, u16)) {
+        for _ in 0..rounds {
             let port = match self.vcpu.run().expect("KVM_RUN") {
                 VcpuExit::IoOut(port, _) => port,
                 other => panic!("unexpected exit {other:?}"),
             };
             resume(&mut self.vcpu, port);
         }
-        started.elapsed().as_secs_f64() * 1e9 / f64::from(ROUNDS)
     }
 }
 

@@ -1,124 +1,109 @@
-//! Native, kvm-se and the floor of a bare KVM loop, side by side: `cargo bench --bench compare`.
+//! Native, kvm-se, qemu-user if it is installed, and the floor of a bare KVM loop, side by side:
+//! `cargo bench --bench compare`, with options after `--`.
 //!
-//! Runs are interleaved and medians are shown, for machines are shared and noisy; compare the ratios.
-//!
-//! | option | meaning |
-//! |---|---|
-//! | `--floor` | only what has a floor: the cost of one exit |
-//! | `--build DIR` | builds the programs into `DIR`, for a machine without a compiler, and ends |
+//! Builds the programs of `testprogs/bench/`, prints a table as it measures, and writes JSON with all samples beside it.
+//! Runs are interleaved and medians are shown, for machines are shared and noisy; compare the ratios. The row getppid
+//! is what one exit costs; `/floor` says how many times the cheapest system call there and back a row takes.
 //!
 //! The variables `KVM_SE_BIN` and `KVM_SE_TESTPROGS` mean what they mean to the suite (tests/suite/main.rs).
 
 #![expect(clippy::print_stdout, reason = "a report for people")]
 
+mod comparison;
 mod floor;
 mod program;
+mod report;
+mod rows;
+mod run;
+mod workload;
 
-use std::ffi::OsString;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-/// Runs of each program, interleaved.
-const RUNS: usize = 7;
+use clap::Parser;
+use comparison::{Comparison, Ways};
+use report::Column;
+use rows::{Program, ROWS, Row};
 
-/// What a row measures.
-struct Row {
-    name: &'static str,
-    source: &'static str,
-    unit: &'static str,
-    /// Nanoseconds that a bare KVM loop takes for the same.
-    floor: Option<fn() -> f64>,
-    /// Measured from outside, start to exit, in microseconds; else the program prints its own figure.
-    is_whole_run: bool,
+/// Compares programs under kvm-se with native runs, qemu-user and the floor of a bare KVM loop.
+#[derive(Parser)]
+struct Options {
+    /// Only rows whose names contain this; more than one may be named
+    #[arg(long, value_name = "FILTER")]
+    rows: Vec<String>,
+    /// Runs of each program, interleaved
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    runs: usize,
+    /// Where all samples go [default: compare.json in the target directory]
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only what is one exit, against the floor, and no JSON unless asked for
+    #[arg(long)]
+    floor: bool,
+    /// Build the programs into DIR, for a machine without a compiler, and end
+    #[arg(long, value_name = "DIR")]
+    build: Option<PathBuf>,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
-const ROWS: [Row; 5] = [
-    Row { name: "integer loop", source: "bench/integer_loop.c", unit: "ns/round", floor: None, is_whole_run: false },
-    Row {
-        name: "system call round trip",
-        source: "bench/syscall_round_trip.c",
-        unit: "ns/call",
-        floor: Some(floor::syscall_round_trip),
-        is_whole_run: false,
-    },
-    Row {
-        name: "page fault with an exit",
-        source: "bench/page_fault_exit.c",
-        unit: "ns/fault",
-        floor: Some(floor::page_fault_round_trip),
-        is_whole_run: false,
-    },
-    Row {
-        name: "first touch of 256 MiB",
-        source: "bench/first_touch.c",
-        unit: "ns/page",
-        floor: None,
-        is_whole_run: false,
-    },
-    Row { name: "static hello, start to exit", source: "cpu/hello.S", unit: "us", floor: None, is_whole_run: true },
-];
-
-fn main() {
-    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if let [option, dir] = &words[..]
-        && option == "--build"
-    {
-        ROWS.iter().for_each(|row| program::build(row.source, &program::place(row.source, Path::new(dir))));
-        return;
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if let Some(dir) = &options.build {
+        ROWS.iter().for_each(|row| program::build(row.program, dir));
+        return ExitCode::SUCCESS;
     }
-    let only_floor = words.iter().any(|word| word == "--floor");
-    println!(
-        "{:<28} {:>10} {:>12} {:>12} {:>12} {:>10} {:>10}",
-        "", "", "native", "kvm-se", "floor", "/native", "/floor"
-    );
-    ROWS.iter().filter(|row| row.floor.is_some() || !only_floor).for_each(compare);
-}
-
-fn compare(row: &Row) {
-    let program = program::executable(row.source);
-    let mut native = Vec::new();
-    let mut guest = Vec::new();
-    let mut floor = Vec::new();
-    for _ in 0..RUNS {
-        native.push(measure(Command::new(&program), row));
-        guest.push(measure(under_kvm_se(&program), row));
-        floor.extend(row.floor.map(|floor| floor()));
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+    let comparisons = compare_all(&options, folder.path());
+    if let Some(file) = options.json_file() {
+        let json = format!("{:#}\n", report::json(&comparisons, options.runs));
+        fs::write(&file, json).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
-    print_row(row, median(native), median(guest), (!floor.is_empty()).then(|| median(floor)));
+    let failures: Vec<String> = comparisons.iter().flat_map(Comparison::failures).collect();
+    failures.iter().for_each(|failure| eprintln!("{failure}"));
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn print_row(row: &Row, native: f64, guest: f64, floor: Option<f64>) {
-    let floor_text = floor.map_or_else(String::new, |floor| format!("{floor:.2}"));
-    let over_floor = floor.map_or_else(String::new, |floor| format!("{:.2}", guest / floor));
-    println!(
-        "{:<28} {:>10} {native:>12.2} {guest:>12.2} {floor_text:>12} {:>10.2} {over_floor:>10}",
-        row.name,
-        row.unit,
-        guest / native
-    );
-}
-
-fn under_kvm_se(program: &Path) -> Command {
-    let mut command = Command::new(program::kvm_se());
-    command.arg(program);
-    command
-}
-
-/// The program's own figure, or microseconds from start to exit.
-fn measure(mut command: Command, row: &Row) -> f64 {
-    let started = Instant::now();
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let elapsed = started.elapsed();
-    assert!(output.status.success(), "{command:?}: {:?}", output.status);
-    if row.is_whole_run {
-        return elapsed.as_secs_f64() * 1e6;
+impl Options {
+    fn selects(&self, row: &Row) -> bool {
+        let is_named = self.rows.is_empty() || self.rows.iter().any(|filter| row.name.contains(filter));
+        is_named && (row.is_one_exit || !self.floor)
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().unwrap_or_else(|_| panic!("{command:?} printed {text:?}"))
+
+    fn columns(&self) -> &'static [Column] {
+        if self.floor { report::FLOOR } else { report::ALL }
+    }
+
+    fn json_file(&self) -> Option<PathBuf> {
+        let usual = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("compare.json");
+        self.json.clone().or_else(|| (!self.floor).then(usual))
+    }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// Measures the rows that were asked for, and prints each when it is done.
+fn compare_all(options: &Options, folder: &Path) -> Vec<Comparison> {
+    let ways = Ways::new(folder, !options.floor);
+    let rows: Vec<&Row> = ROWS.iter().filter(|row| options.selects(row)).collect();
+    // All of them before the first is measured.
+    let programs: Vec<_> = rows.iter().map(|row| program::executable(row.program)).collect();
+    println!("{}", report::heading(options.columns()));
+    let measured = rows.into_iter().zip(programs).filter_map(|(row, program)| {
+        let Some(program) = program else {
+            println!("{}", report::skipped(row.name, &missing(row.program)));
+            return None;
+        };
+        let comparison = Comparison::new(row, &program, &ways, options.runs);
+        println!("{}", report::line(&comparison, options.columns()));
+        Some(comparison)
+    });
+    measured.collect()
+}
+
+fn missing(program: Program) -> String {
+    match program {
+        Program::Installed(name) => format!("{name} is not installed"),
+        Program::Static(source) | Program::Dynamic(source) => format!("{source} is not built"),
+    }
 }

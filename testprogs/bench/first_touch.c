@@ -1,14 +1,13 @@
-// The first write to each page of 256 MiB of anonymous memory.
+// The first write to each page of anonymous memory, so many as the argument says.
 #include "bench/bench.h"
 
 #include <sys/mman.h>
 
-int main(void) {
-    const size_t len = 256 << 20, page = 4096;
+int main(int argc, char **argv) {
+    const size_t page = 4096, len = (size_t)rounds_of(argc, argv) * page;
     char *memory = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        return 1;
-    double start = now_ns();
+    require(memory != MAP_FAILED);
+    struct moment start = now();
     for (size_t at = 0; at < len; at += page)
         memory[at] = 1;
     return report(start, (double)(len / page));

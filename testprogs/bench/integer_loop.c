@@ -3,17 +3,17 @@
 
 #include <stdint.h>
 
-int main(void) {
-    const long rounds = 100000000;
+int main(int argc, char **argv) {
+    const long rounds = rounds_of(argc, argv);
     volatile uint64_t sink;
     uint64_t x = 88172645463325252;
-    double start = now_ns();
+    struct moment start = now();
     for (long i = 0; i < rounds; i++) {
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
     }
     sink = x;
-    (void)sink;
+    require(sink != 0);
     return report(start, rounds);
 }

@@ -4,13 +4,12 @@
 
 #include <sys/mman.h>
 
-int main(void) {
-    const size_t step = 2 << 20, count = 2000;
+int main(int argc, char **argv) {
+    const size_t step = 2 << 20, count = (size_t)rounds_of(argc, argv);
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     volatile char *memory = mmap(NULL, step * count, PROT_READ, flags, -1, 0);
-    if (memory == MAP_FAILED)
-        return 1;
-    double start = now_ns();
+    require(memory != MAP_FAILED);
+    struct moment start = now();
     for (size_t i = 0; i < count; i++)
         (void)memory[i * step];
     return report(start, (double)count);
