@@ -28,9 +28,12 @@ const IDT: u64 = 0x3000;
 const STACK_END: u64 = 0x5000;
 const STUBS: u64 = 0x6000;
 const CODE: u64 = 0x7000;
+const LANDING: u64 = 0x9000;
 const PML4: u64 = 0x10000;
 /// A page that is never mapped.
 const ABSENT: u64 = 0x8000;
+/// A page with no memory behind it: a store there is an exit.
+const NOWHERE: u64 = 0x10_0000;
 
 global_asm!(
     ".pushsection .rodata",
@@ -51,6 +54,12 @@ global_asm!(
     "    mov 0x8000, %rax",
     "2:  mov 0x8000, %rax",
     "    jmp 2b",
+    ".globl floor_landing",
+    "floor_landing:",
+    "    movb %al, 0x100000", // LSTAR, either landing
+    ".globl floor_sysret",
+    "floor_sysret:",
+    "    sysretq",
     ".globl floor_end",
     "floor_end:",
     ".popsection",
@@ -60,18 +69,26 @@ global_asm!(
 unsafe extern "C" {
     static floor_stubs: u8;
     static floor_code: u8;
+    static floor_landing: u8;
+    static floor_sysret: u8;
     static floor_end: u8;
 }
 
-/// Nanoseconds for one `syscall` and back.
+/// Nanoseconds for one `syscall` and back, in the cheaper of two ways.
 pub(crate) fn syscall_round_trip() -> Sample {
-    let mut floor = Floor::new(0);
-    floor.time(|vcpu, port| {
+    let (one, other) = (by_port(), by_store());
+    if one.cpu < other.cpu { one } else { other }
+}
+
+/// A stub of ring 0 leaves by `out`; where `syscall` lands in ring 3, a page fault leads there.
+fn by_port() -> Sample {
+    let mut floor = Floor::new(0, STUBS);
+    floor.time(|vcpu, way_out| {
         let sync = vcpu.sync_regs_mut();
         sync.regs.rax = 0;
         sync.regs.rip = sync.regs.rcx;
         // Landed in ring 0: `sysretq` follows; else the fault stub left ring 0 to us.
-        if port == 0x10 {
+        if way_out == WayOut::Port(0x10) {
             sync.regs.rip = STUBS + 2;
             vcpu.set_sync_dirty_reg(SyncReg::Register);
         } else {
@@ -80,9 +97,22 @@ pub(crate) fn syscall_round_trip() -> Sample {
     })
 }
 
+/// A page that both rings may run leaves by a store: no fault on the way there, and nothing but registers back.
+fn by_store() -> Sample {
+    let mut floor = Floor::new(0, LANDING);
+    let sysret = LANDING + code().sysret;
+    floor.time(|vcpu, _| {
+        let sync = vcpu.sync_regs_mut();
+        sync.regs.rax = 0;
+        (sync.regs.rip, sync.regs.rflags) =
+            if sync.sregs.cs.dpl == 0 { (sysret, sync.regs.rflags) } else { (sync.regs.rcx, sync.regs.r11) };
+        vcpu.set_sync_dirty_reg(SyncReg::Register);
+    })
+}
+
 /// Nanoseconds for one page fault and back, nothing mapped: the guest faults again at once.
 pub(crate) fn page_fault_round_trip() -> Sample {
-    let mut floor = Floor::new(16);
+    let mut floor = Floor::new(16, STUBS);
     floor.time(|vcpu, _| {
         vcpu.sync_regs_mut().regs.rip = CODE + 16;
         leave_ring_0(vcpu);
@@ -99,6 +129,13 @@ fn leave_ring_0(vcpu: &mut VcpuFd) {
     vcpu.set_sync_dirty_reg(SyncReg::SystemRegister);
 }
 
+/// How the guest was left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WayOut {
+    Port(u16),
+    Store,
+}
+
 struct Floor {
     vcpu: VcpuFd,
     _vm: VmFd,
@@ -106,7 +143,8 @@ struct Floor {
 }
 
 impl Floor {
-    fn new(entry: u64) -> Self {
+    /// A VM that starts at `entry` in the code, and whose `syscall` leads to `lstar`.
+    fn new(entry: u64, lstar: u64) -> Self {
         let kvm = Kvm::new().expect("/dev/kvm");
         let vm = kvm.create_vm().expect("KVM_CREATE_VM");
         let memory = guest_memory();
@@ -118,11 +156,11 @@ impl Floor {
         let mut vcpu = vm.create_vcpu(0).expect("KVM_CREATE_VCPU");
         let cpuid = kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).expect("cpuid");
         vcpu.set_cpuid2(&cpuid).expect("KVM_SET_CPUID2");
-        set_up(&mut vcpu, entry);
+        set_up(&mut vcpu, entry, lstar);
         Self { vcpu, _vm: vm, _memory: memory }
     }
 
-    fn time(&mut self, mut resume: impl FnMut(&mut VcpuFd, u16)) -> Sample {
+    fn time(&mut self, mut resume: impl FnMut(&mut VcpuFd, WayOut)) -> Sample {
         self.go_on(WARM_UP, &mut resume);
         let (started, cpu) = (Instant::now(), cpu_ms(UsageWho::RUSAGE_THREAD));
         self.go_on(ROUNDS, &mut resume);
@@ -130,13 +168,14 @@ impl Floor {
         Sample { wall: each(started.elapsed().as_secs_f64() * 1e3), cpu: each(cpu_ms(UsageWho::RUSAGE_THREAD) - cpu) }
     }
 
-    fn go_on(&mut self, rounds: u32, resume: &mut impl FnMut(&mut VcpuFd, u16)) {
+    fn go_on(&mut self, rounds: u32, resume: &mut impl FnMut(&mut VcpuFd, WayOut)) {
         for _ in 0..rounds {
-            let port = match self.vcpu.run().expect("KVM_RUN") {
-                VcpuExit::IoOut(port, _) => port,
+            let way_out = match self.vcpu.run().expect("KVM_RUN") {
+                VcpuExit::IoOut(port, _) => WayOut::Port(port),
+                VcpuExit::MmioWrite(NOWHERE, _) => WayOut::Store,
                 other => panic!("unexpected exit {other:?}"),
             };
-            resume(&mut self.vcpu, port);
+            resume(&mut self.vcpu, way_out);
         }
     }
 }
@@ -154,13 +193,15 @@ fn guest_memory() -> Vec<u64> {
     for vector in 0..32 {
         put(IDT + 16 * vector, &interrupt_gate(STUBS + 16, 0));
     }
-    put(STUBS, &words(code().0));
-    put(CODE, &words(code().1));
+    let code = code();
+    put(STUBS, &words(code.stubs));
+    put(CODE, &words(code.user));
+    put(LANDING, &words(code.landing));
     put(PML4, &[PML4 + 0x1007]);
     put(PML4 + 0x1000, &[PML4 + 0x2007]);
     put(PML4 + 0x2000, &[PML4 + 0x3007]);
-    for page in (0..MEMORY as u64).step_by(4096).filter(|&page| page != ABSENT) {
-        let user = if page == CODE { 4 } else { 0 };
+    for page in (0..=NOWHERE).step_by(4096).filter(|&page| page != ABSENT) {
+        let user = if [CODE, LANDING, NOWHERE].contains(&page) { 4 } else { 0 };
         put(PML4 + 0x3000 + page / 512, &[page | 0x63 | user]);
     }
     memory
@@ -177,15 +218,26 @@ fn words(bytes: &[u8]) -> Vec<u64> {
         .collect()
 }
 
-/// Stubs and user code.
-fn code() -> (&'static [u8], &'static [u8]) {
-    let (stubs, code, end) = (&raw const floor_stubs, &raw const floor_code, &raw const floor_end);
+struct Code {
+    stubs: &'static [u8],
+    user: &'static [u8],
+    landing: &'static [u8],
+    /// Where in `landing` the guest goes on, if it landed in ring 0.
+    sysret: u64,
+}
+
+fn code() -> Code {
+    let (stubs, user, landing, end) =
+        (&raw const floor_stubs, &raw const floor_code, &raw const floor_landing, &raw const floor_end);
+    let until = |start: *const u8, end: *const u8| end.addr() - start.addr();
     // SAFETY: the labels delimit one read-only section of this executable.
     unsafe {
-        (
-            std::slice::from_raw_parts(stubs, code.addr() - stubs.addr()),
-            std::slice::from_raw_parts(code, end.addr() - code.addr()),
-        )
+        Code {
+            stubs: std::slice::from_raw_parts(stubs, until(stubs, user)),
+            user: std::slice::from_raw_parts(user, until(user, landing)),
+            landing: std::slice::from_raw_parts(landing, until(landing, end)),
+            sysret: until(landing, &raw const floor_sysret) as u64,
+        }
     }
 }
 
@@ -193,7 +245,7 @@ fn segment(selector: u16, type_: u8, l: u8) -> kvm_segment {
     kvm_segment { selector, type_, l, db: 1 - l, limit: u32::MAX, present: 1, dpl: 3, s: 1, g: 1, ..Default::default() }
 }
 
-fn set_up(vcpu: &mut VcpuFd, entry: u64) {
+fn set_up(vcpu: &mut VcpuFd, entry: u64, lstar: u64) {
     let mut sregs = vcpu.get_sregs().expect("KVM_GET_SREGS");
     sregs.cs = segment(USER_CS, 11, 1);
     sregs.ss = segment(USER_DS, 3, 0);
@@ -212,7 +264,7 @@ fn set_up(vcpu: &mut VcpuFd, entry: u64) {
     vcpu.set_sregs(&sregs).expect("KVM_SET_SREGS");
     let msr = |index, data| kvm_msr_entry { index, data, ..Default::default() };
     let star = u64::from(SYSRET_BASE) << 48 | u64::from(KERNEL_CS) << 32;
-    let msrs = Msrs::from_entries(&[msr(0xc000_0081, star), msr(0xc000_0082, STUBS), msr(0xc000_0084, 0x200)]);
+    let msrs = Msrs::from_entries(&[msr(0xc000_0081, star), msr(0xc000_0082, lstar), msr(0xc000_0084, 0x200)]);
     assert_eq!(vcpu.set_msrs(&msrs.expect("three")).expect("KVM_SET_MSRS"), 3);
     vcpu.set_sync_valid_reg(SyncReg::Register);
     vcpu.set_sync_valid_reg(SyncReg::SystemRegister);
