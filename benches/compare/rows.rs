@@ -13,7 +13,7 @@ pub(crate) struct Row {
     /// Its arguments, parted by blanks.
     pub(crate) arguments: &'static str,
     pub(crate) figure: Figure,
-    /// Nanoseconds that a bare KVM loop takes for one exit of the kind that the row is made of.
+    /// What a bare KVM loop takes for one exit of the kind that the row is made of, in nanoseconds.
     pub(crate) floor: Option<fn() -> Sample>,
     /// One exit and nothing else: compared with the floor, it shows what kvm-se adds.
     pub(crate) is_one_exit: bool,
@@ -66,11 +66,15 @@ impl Row {
 
     /// A row of system calls, which are compared with the cheapest way there and back.
     const fn calls(name: &'static str, unit: &'static str, source: &'static str, arguments: &'static str) -> Self {
-        Self { floor: Some(floor::syscall_round_trip), ..Self::printed(name, unit, source, arguments) }
+        Self::printed(name, unit, source, arguments).floor(floor::syscall_round_trip)
     }
 
     const fn whole_run(name: &'static str, program: Program, arguments: &'static str) -> Self {
         Self { program, figure: Figure::WholeRun, ..Self::printed(name, "ms", "", arguments) }
+    }
+
+    const fn floor(self, floor: fn() -> Sample) -> Self {
+        Self { floor: Some(floor), ..self }
     }
 
     const fn one_exit(self) -> Self {
@@ -115,8 +119,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::calls("sigprocmask", "ns/call", "bench/system_call.c", "sigprocmask 5000"),
 
     // Memory.
-    Row { floor: Some(floor::page_fault_round_trip), ..Row::printed(
-        "page fault with an exit", "ns/fault", "bench/page_fault_exit.c", "2000") }.one_exit(),
+    Row::printed("page fault with an exit", "ns/fault", "bench/page_fault_exit.c", "2000")
+        .floor(floor::page_fault_round_trip).one_exit(),
     Row::printed("first touch of 1 GiB", "ns/page", "bench/first_touch.c", "262144"),
     Row::calls("mmap, touch, munmap", "ns/round", "bench/mapping.c", "mmap 3000"),
     Row::calls("mprotect there and back", "ns/round", "bench/mapping.c", "mprotect 2000"),
