@@ -113,9 +113,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::printed("clock_gettime of libc", "ns/call", "bench/system_call.c", "libc-clock_gettime 5000000"),
     Row::calls("clock_gettime, raw", "ns/call", "bench/system_call.c", "clock_gettime 5000"),
     Row::calls("getppid", "ns/call", "bench/system_call.c", "getppid 5000").one_exit(),
-    Row::calls("getpid", "ns/call", "bench/system_call.c", "getpid 5000"),
-    Row::calls("gettid", "ns/call", "bench/system_call.c", "gettid 5000"),
-    Row::calls("getuid", "ns/call", "bench/system_call.c", "getuid 5000"),
+    Row::calls("getpid", "ns/call", "bench/system_call.c", "getpid 20000"),
+    Row::calls("gettid", "ns/call", "bench/system_call.c", "gettid 20000"),
+    Row::calls("getuid", "ns/call", "bench/system_call.c", "getuid 20000"),
     Row::calls("sigprocmask", "ns/call", "bench/system_call.c", "sigprocmask 5000"),
 
     // Memory.
