@@ -4,7 +4,7 @@
 # One body for two privilege levels. It changes no flags, since in ring 3 nothing could bring them back: numbers are
 # told apart with lea and jrcxz.
 #
-# WORD_*, PORT_SYSCALL and NR_* come from src/vm/landing.rs.
+# WORD_*, DOORBELL, PORT_SYSCALL and NR_* come from src/vm/landing.rs.
 
     .pushsection .rodata.kvm_se_landing, "a", @progbits
     .balign 4096
@@ -27,8 +27,8 @@ kvm_se_landing_start:
     jnz     9f
     .endm
     .macro leave_ring3
-# What is not answered goes where user code may not, which is an exit.
-    jmp     *kvm_se_landing_exit(%rip)
+# A store to a page without memory is an exit, and a cheaper one than the page fault that needs ring 0.
+    movabs  %al, {DOORBELL}
     .endm
     .macro leave_ring0
     out     %al, ${PORT_SYSCALL}
@@ -77,10 +77,6 @@ kvm_se_landing_start:
     .globl kvm_se_landing_ring3
 kvm_se_landing_ring3:
     landing check_ring3, leave_ring3, back_ring3
-    .balign 8
-    .globl kvm_se_landing_exit
-kvm_se_landing_exit:
-    .quad   0
 
     .balign 16
     .globl kvm_se_landing_ring0

@@ -1,8 +1,8 @@
 //! Where `syscall` arrives, and the calls that are answered right there.
 //!
 //! A vCPU that answers calls has a *pad*: two pages at addresses of its own, which LSTAR names. In the first is the code
-//! of `guest-stubs/landing.S`, the same for all, in the second are this vCPU's words. What the code does not answer goes
-//! on to where it would have arrived without a pad.
+//! of `guest-stubs/landing.S`, the same for all, in the second are this vCPU's words. What the code does not answer leaves
+//! the guest: from ring 0 as without a pad, from ring 3 by a store to the doorbell, a page without memory.
 //!
 //! On a ring-3 landing the words lie open to user code. It can only deceive itself: they hold what it is told, and
 //! where it goes on.
@@ -12,10 +12,10 @@
 use std::arch::global_asm;
 use std::sync::atomic::Ordering;
 
-use super::layout::{KERNEL_PADS, USER_PADS};
+use super::layout::{DOORBELL, KERNEL_PADS, USER_PADS};
 use super::stubs::{PORT_SYSCALL, bytes_between};
 use super::system::SystemMemory;
-use crate::abi::{PAGE_SIZE, TASK_SIZE};
+use crate::abi::PAGE_SIZE;
 use crate::x86::descriptor::USER_CS;
 use crate::x86::{RFlags, UserRegs};
 
@@ -46,6 +46,7 @@ global_asm!(
     include_str!("../../guest-stubs/landing.S"),
     PORT_SYSCALL = const PORT_SYSCALL,
     TF_OR_RF = const RFlags::TF.union(RFlags::RF).bits(),
+    DOORBELL = const DOORBELL,
     USER_CS = const USER_CS,
     WORD_RETURN = const word::RETURN,
     WORD_PID = const word::PID,
@@ -69,7 +70,6 @@ unsafe extern "C" {
     static kvm_se_landing_end: u8;
     static kvm_se_landing_ring0: u8;
     static kvm_se_landing_ring3: u8;
-    static kvm_se_landing_exit: u8;
 }
 
 /// Ids of a guest thread and its process, as the calls return them.
@@ -109,7 +109,7 @@ pub(super) enum OnPad {
 }
 
 const PAD_LEN: u64 = 2 * PAGE_SIZE;
-const MAX_PADS: u64 = (TASK_SIZE - USER_PADS) / PAD_LEN;
+const MAX_PADS: u64 = (DOORBELL - USER_PADS) / PAD_LEN;
 
 impl Pad {
     /// The pad number `index`, with its words at `words` (GPA); `None` when there is no room for so many.
@@ -193,10 +193,9 @@ impl Pad {
     }
 }
 
-/// The code of all pads, which goes to `exit` (GVA) with what it does not answer in ring 3.
-pub(super) fn write_code(system: &SystemMemory, page: u64, exit: u64) {
+/// Writes the code of all pads to `page` (GPA).
+pub(super) fn write_code(system: &SystemMemory, page: u64) {
     system.write(page, code());
-    system.write(page + offset_of(&raw const kvm_se_landing_exit), &exit.to_le_bytes());
 }
 
 fn code() -> &'static [u8] {
@@ -218,6 +217,7 @@ fn is_way_back(code: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::TASK_SIZE;
 
     const SAVED: u64 = 0x40_1000;
 

@@ -11,7 +11,7 @@ use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region, kv
 use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 
 use super::landing::{self, Ids, Landing, Pad};
-use super::layout::{KERNEL_BASE, USER_PADS, VMX_IDENTITY_MAP, VMX_TSS};
+use super::layout::{DOORBELL, DOORBELL_GPA, KERNEL_BASE, USER_PADS, VMX_IDENTITY_MAP, VMX_TSS};
 use super::memslots::Memslots;
 use super::pool::{BATCH, Pool, Spare, Vcpus};
 use super::stubs::{self, StubAddrs};
@@ -223,7 +223,11 @@ impl Machine {
     /// Lets `vcpu`, the only one so far, and all that follow answer calls inside the guest.
     pub fn answer_calls(&self, vcpu: &mut Vcpu) -> Result<(), VmError> {
         let code = self.system().allocate_page().ok_or(VmError::Full("system memory"))?;
-        landing::write_code(self.system(), code, self.stubs.syscall);
+        landing::write_code(self.system(), code);
+        if self.flavour.landing == Landing::Ring3 {
+            let rights = Entry::USER | Entry::WRITE | Entry::NO_EXECUTE;
+            self.map_pages(DOORBELL, DOORBELL + PAGE_SIZE, DOORBELL_GPA, rights)?;
+        }
         *self.lock_pads() = Some(Pads { code, count: 0 });
         let pad = self.place_pad()?;
         pad.map_or(Ok(()), |pad| vcpu.land_on(pad))

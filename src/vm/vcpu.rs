@@ -6,6 +6,7 @@
 //! | left from | landing | goes back by |
 //! |---|---|---|
 //! | CPL 3 (kick, bus error) | both | registers as they are |
+//! | pad | ring 3 | registers as they are |
 //! | system call stub | ring 0 | `sysretq` if rcx and r11 allow, else the `iret` stub |
 //! | exception stub | ring 0 | the `iret` stub |
 //! | exception stub, also for system calls | ring 3 | cs and ss written from the host |
@@ -19,10 +20,11 @@ use kvm_ioctls::{SyncReg, VcpuExit, VcpuFd};
 
 use super::kick::Attachment;
 use super::landing::{Ids, Landing, OnPad, Pad};
-use super::layout::KERNEL_BASE;
+use super::layout::{DOORBELL, DOORBELL_GPA, KERNEL_BASE};
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
 use super::{BadExit, Trap, VmError};
+use crate::abi::PAGE_SIZE;
 use crate::x86::descriptor::{GDT_LIMIT, TSS, TSS_LIMIT, USER_CS, USER_DS};
 use crate::x86::xstate::XsaveImage;
 use crate::x86::{PageFaultCode, RFlags, UserRegs, Vector};
@@ -194,6 +196,8 @@ impl Vcpu {
             }
             let exit = match self.fd.run() {
                 Ok(VcpuExit::IoOut(port, _)) => Exit::Port(port),
+                Ok(VcpuExit::MmioWrite(at, _)) if at.wrapping_sub(DOORBELL_GPA) < PAGE_SIZE => Exit::Store(at),
+                Ok(VcpuExit::MmioRead(at, _)) if at.wrapping_sub(DOORBELL_GPA) < PAGE_SIZE => Exit::Load(at),
                 Ok(VcpuExit::MemoryFault { .. }) => Exit::NoPage,
                 Ok(VcpuExit::Intr) => Exit::Kicked,
                 Ok(other) => Exit::Other(detail_of(&other)),
@@ -207,6 +211,11 @@ impl Vcpu {
             self.fd.set_kvm_immediate_exit(0);
             let trap = match exit {
                 Exit::Port(port) => self.on_port(port, system),
+                Exit::Store(at) => self.on_doorbell(at, PageFaultCode::WRITE, system),
+                Exit::Load(at) => {
+                    self.finish_load();
+                    self.on_doorbell(at, PageFaultCode::empty(), system)
+                }
                 Exit::Kicked => match self.on_kick(system) {
                     Some(trap) => trap,
                     None => continue,
@@ -234,6 +243,26 @@ impl Vcpu {
                 None => self.bad(port.into()),
             },
         }
+    }
+
+    /// A call that came by the pad. Other code that finds the doorbell finds nothing there.
+    fn on_doorbell(&mut self, at: u64, access: PageFaultCode, system: &SystemMemory) -> Trap {
+        let sync = self.fd.sync_regs_mut();
+        let is_in_ring_0 = sync.sregs.cs.selector & 3 == 0;
+        self.regs = user_regs(&sync.regs);
+        self.resume = if is_in_ring_0 { Resume::Exception } else { Resume::User };
+        match self.leave_pad(system) {
+            Some(_) => Trap::Syscall,
+            None => Trap::PageFault { addr: DOORBELL + at % PAGE_SIZE, code: PageFaultCode::USER | access },
+        }
+    }
+
+    /// Lets KVM put the value into its register, which it does before anything else.
+    fn finish_load(&mut self) {
+        self.fd.set_kvm_immediate_exit(1);
+        // It is interrupted at once; what the register gets does not matter.
+        let _ = self.fd.run();
+        self.fd.set_kvm_immediate_exit(0);
     }
 
     fn on_syscall_stub(&mut self) -> Trap {
@@ -517,6 +546,8 @@ impl Vcpu {
 /// An exit of KVM_RUN, free of borrows.
 enum Exit {
     Port(u16),
+    Store(u64),
+    Load(u64),
     Kicked,
     NoPage,
     Other(u64),
