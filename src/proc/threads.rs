@@ -84,6 +84,11 @@ impl Threads {
     pub(super) fn end_all(&self, mm: &AddressSpace) {
         // Threads that come later wait here for the end.
         mem::forget(self.begin_end());
+        self.hand_on_all(mm);
+    }
+
+    /// Hands on what any thread holds, before all of them end.
+    pub fn hand_on_all(&self, mm: &AddressSpace) {
         for (tid, robust_list) in &*self.lock() {
             robust_list.hand_on(mm, *tid);
         }
