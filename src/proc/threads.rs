@@ -32,6 +32,11 @@ impl Threads {
         self.lock().len() <= 1
     }
 
+    /// Is the thread `tid` one of this process?
+    pub fn contains(&self, tid: i32) -> bool {
+        self.lock().contains_key(&tid)
+    }
+
     /// What the thread `tid` said by set_robust_list(2), if it is one of this process.
     pub fn robust_list(&self, tid: i32) -> Option<RobustList> {
         self.lock().get(&tid).cloned()
