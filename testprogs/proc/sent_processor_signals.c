@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 static bool pending(int signal) {
@@ -29,6 +30,13 @@ int main(void) {
         CHECK_OK(kill(getpid(), signals[i]));
         CHECK(pending(signals[i]));
     }
+    // A child begins with none.
+    pid_t child = fork();
+    if (child == 0)
+        _exit(pending(SIGILL) || pending(SIGSEGV) ? 1 : 2);
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(WEXITSTATUS(status), 2);
     // The lowest number comes first, whatever came first.
     CHECK_EQ(sigwaitinfo(&set, &info), SIGILL);
     CHECK(info.si_signo == SIGILL && info.si_code == SI_USER && info.si_pid == getpid());
