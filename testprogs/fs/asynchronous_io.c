@@ -138,7 +138,10 @@ int main(void) {
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(status, 0);
     CHECK_EQ(submit(&ready), 1);
+    unsigned char resident;
+    CHECK_OK(mincore((void *)context, 4096, &resident));
     CHECK_OK(syscall(SYS_io_destroy, context));
     CHECK_ERR(wait_for(0, 1), EINVAL);
+    CHECK_ERR(mincore((void *)context, 4096, &resident), ENOMEM);
     return CHECK_DONE();
 }

@@ -1,5 +1,6 @@
 // Locked memory is resident and cannot be dropped; locking needs a mapping. mlock(2).
 #include "mem/mem.h"
+#include <fcntl.h>
 #include <sys/wait.h>
 
 #ifndef MLOCK_ONFAULT
@@ -14,13 +15,23 @@ static int resident(char *start, size_t pages) {
     return count;
 }
 
+static long locked_kib(void) {
+    char text[8192];
+    int fd = open("/proc/self/status", O_RDONLY);
+    ssize_t length = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[length < 0 ? 0 : length] = 0;
+    char *line = strstr(text, "\nVmLck:");
+    return line ? atol(line + 7) : -1;
+}
+
 // A child has nothing locked, neither what there is nor what it maps.
 static int child_of_locked(char *locked) {
     pid_t child = fork();
     if (child == 0) {
         char *new = map_pages(4, PROT_READ | PROT_WRITE);
         madvise(new, 4 * PAGE, MADV_NOHUGEPAGE);
-        _exit(resident(new, 4) == 0 && madvise(locked, PAGE, MADV_DONTNEED) == 0 ? 3 : 4);
+        _exit(resident(new, 4) == 0 && locked_kib() == 0 && madvise(locked, PAGE, MADV_DONTNEED) == 0 ? 3 : 4);
     }
     int status;
     return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -53,6 +64,7 @@ int main(void) {
     char *locked = map_pages(4, PROT_READ | PROT_WRITE);
     CHECK_EQ(resident(locked, 4), 4);
     CHECK_ERR(madvise(locked, PAGE, MADV_DONTNEED), EINVAL);
+    CHECK(locked_kib() >= (long)(4 * PAGE / 1024));
     CHECK_EQ(child_of_locked(locked), 3);
     CHECK_OK(munlockall());
 

@@ -61,6 +61,10 @@ int main(void) {
         char *status = read_whole(path);
         CHECK(strstr(status, i == 1 ? "\nSigBlk:\t0000000000000200\n" : "\nSigBlk:\t0000000000000000\n") != NULL);
         free(status);
+        snprintf(path, sizeof path, "/proc/self/task/%d/exe", ids[i]);
+        char own[4096] = "", of_thread[4096] = "";
+        CHECK(readlink("/proc/self/exe", own, sizeof own - 1) > 0);
+        CHECK(readlink(path, of_thread, sizeof of_thread - 1) > 0 && strcmp(own, of_thread) == 0);
         snprintf(path, sizeof path, "/proc/self/task/%d/maps", ids[i]);
         struct mapping m;
         char *maps = read_whole(path);

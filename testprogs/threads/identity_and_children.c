@@ -104,9 +104,13 @@ int main(void) {
     CHECK_OK(prlimit(idle_tid, RLIMIT_AS, &limit, &low));
     CHECK_EQ(low.rlim_cur, 1ul << 30);
 
-    CHECK(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0) & MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-    CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
+    long commands = CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0));
+    CHECK(commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED);
     CHECK_ERR(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0), EPERM);
+    // What it names, it does, once that is registered.
+    for (int command = 1; command <= MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ; command <<= 1)
+        REQUIRE(!(commands & command) || syscall(SYS_membarrier, command, 0, 0) == 0 || errno == EPERM);
+    CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
     CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
     CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
     CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0));
