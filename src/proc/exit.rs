@@ -1,5 +1,7 @@
 //! exit(2), exit_group(2) and what follows (the kernel's `kernel/exit.c`).
 
+use std::sync::Arc;
+
 use nix::unistd::{Pid, getpid};
 
 use super::{Process, Task};
@@ -61,7 +63,9 @@ fn leave(task: Task, code: u8) {
     let Task { vcpu, process, clear_child_tid, .. } = task;
     process.mm.machine().return_vcpu(vcpu);
     let is_last = process.threads.remove(tid);
-    clear_tid(&process.mm, clear_child_tid);
+    if !is_last || is_shared(&process.mm) {
+        clear_tid(&process.mm, clear_child_tid);
+    }
     if is_last {
         // The process ends as its last thread does (`synchronize_group_exit`).
         process.end(Ok(ExitStatus::Code(code)));
@@ -81,7 +85,15 @@ pub fn leave_memory(task: &mut Task) {
     let mm = &task.process.mm;
     task.process.threads.leave_memory(task.tid());
     task.robust_list.hand_on(mm, task.tid().as_raw());
-    clear_tid(mm, std::mem::take(&mut task.clear_child_tid));
+    let clear_child_tid = std::mem::take(&mut task.clear_child_tid);
+    if is_shared(mm) {
+        clear_tid(mm, clear_child_tid);
+    }
+}
+
+/// Is the memory another process's as well? The last one to leave it clears no word, though that be in a shared mapping.
+fn is_shared(mm: &Arc<AddressSpace>) -> bool {
+    Arc::strong_count(mm) > 1
 }
 
 fn clear_tid(mm: &AddressSpace, clear_child_tid: UserAddr) {

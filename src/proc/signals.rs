@@ -137,14 +137,23 @@ impl ThreadSignals {
     /// # Errors
     /// `EINTR` if that would let a signal in that the host does not have.
     pub fn begin_wait(&mut self, mask: SigSet) -> Result<(), Errno> {
-        capture::set_guest_mask(mask.bits());
-        self.collect_sent();
-        if self.held.pending().minus(mask).is_empty() {
+        if self.begin_taking(mask) {
             return Ok(());
         }
-        capture::set_attention(true);
         self.end_wait(mask, Err(Errno::EINTR));
         Err(Errno::EINTR)
+    }
+
+    /// To be called before a host call that takes a signal which `mask` does not block; returns whether none waits here.
+    /// If one does, there is no host call.
+    pub fn begin_taking(&mut self, mask: SigSet) -> bool {
+        capture::set_guest_mask(mask.bits());
+        self.collect_sent();
+        let is_nothing_here = self.held.pending().minus(mask).is_empty();
+        if !is_nothing_here {
+            capture::set_attention(true);
+        }
+        is_nothing_here
     }
 
     /// To be called after that call.

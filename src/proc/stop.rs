@@ -88,10 +88,10 @@ impl StopPoint {
         }
     }
 
-    /// Is there a stop that the caller has asked for and was not told of?
-    pub fn is_awaited(&self) -> bool {
+    /// Has the caller asked for a stop, and was it told of it? Nothing if it does not trace the thread.
+    pub fn is_reported(&self) -> Option<bool> {
         let state = self.lock();
-        state.tracer == Some(getpid()) && !state.is_reported
+        (state.tracer == Some(getpid())).then_some(state.is_reported)
     }
 
     /// Waits until the thread has stopped; returns whether it has. `ECHILD` when it ended before it could.

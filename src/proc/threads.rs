@@ -32,6 +32,11 @@ impl Threads {
         self.lock().len() <= 1
     }
 
+    /// Is the thread `tid` one of this process?
+    pub fn contains(&self, tid: i32) -> bool {
+        self.lock().contains_key(&tid)
+    }
+
     /// What the thread `tid` said by set_robust_list(2), if it is one of this process.
     pub fn robust_list(&self, tid: i32) -> Option<RobustList> {
         self.lock().get(&tid).cloned()
@@ -84,6 +89,11 @@ impl Threads {
     pub(super) fn end_all(&self, mm: &AddressSpace) {
         // Threads that come later wait here for the end.
         mem::forget(self.begin_end());
+        self.hand_on_all(mm);
+    }
+
+    /// Hands on what any thread holds, before all of them end.
+    pub fn hand_on_all(&self, mm: &AddressSpace) {
         for (tid, robust_list) in &*self.lock() {
             robust_list.hand_on(mm, *tid);
         }

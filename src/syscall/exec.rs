@@ -64,6 +64,8 @@ fn execute(task: &mut Task, request: &Request) -> SysResult {
         let ready = prepare(task, request, &limits, soft)?;
         // A signal that is caught and not delivered would be lost with this image.
         task.signals.hold_off()?;
+        // The others end with the execution.
+        process.threads.hand_on_all(&process.mm);
         leave_memory(task);
         let errno = ready.execute(&task.process.settings);
         task.signals.let_in();

@@ -31,7 +31,8 @@ pub(super) fn sys_prlimit64(
     from: UserPtr<Rlimit>,
     to: UserPtr<Rlimit>,
 ) -> Result<u64, Errno> {
-    let is_own = pid == 0 || pid == task.tid().as_raw() || pid == nix::unistd::getpid().as_raw();
+    // The limits are the process's, whichever of its threads is named; the first one may have ended.
+    let is_own = pid == 0 || pid == nix::unistd::getpid().as_raw() || task.process.threads.contains(pid);
     match KeptResource::of(resource.0) {
         Some(kept) if is_own => {
             let new = if from.is_null() { None } else { Some(task.process.mm.read(from)?) };

@@ -79,10 +79,15 @@ fn general(stopped: &Stopped) -> [u64; 27] {
     ]
 }
 
-/// Fills the buffer that the iovec at `at` describes, as far as it reaches, and notes how far that was.
+/// Fills the buffer that the iovec at `at` describes, as far as it reaches, and notes how far that was. Registers are
+/// written whole (`ptrace_regset`).
 fn write_set(task: &Task, at: UserAddr, set: &[u8]) -> Result<(), Errno> {
+    const REGISTER_LEN: u64 = 8;
     let mm = &task.process.mm;
     let [base, len]: [u64; 2] = mm.read(UserPtr::new(at))?;
+    if !len.is_multiple_of(REGISTER_LEN) {
+        return Err(Errno::EINVAL);
+    }
     let len = usize::try_from(len).unwrap_or(usize::MAX).min(set.len());
     mm.copy_out(UserAddr::new(base), &set[..len])?;
     mm.write(UserPtr::new(at), &[base, len as u64])
@@ -98,9 +103,14 @@ pub(super) fn sys_wait4(
 ) -> Result<u64, Errno> {
     /// How a stop by SIGSTOP looks.
     const STOPPED: i32 = libc::SIGSTOP << 8 | 0x7f;
-    let point: Option<Arc<StopPoint>> = task.process.threads.stop_point(pid).filter(|point| point.is_awaited());
-    let Some(point) = point else { return task.host(libc::SYS_wait4, args![pid, status, options, usage]) };
-    if !point.wait(options & libc::WNOHANG == 0)? {
+    let may_block = options & libc::WNOHANG == 0;
+    let point: Option<Arc<StopPoint>> = task.process.threads.stop_point(pid);
+    let point = match point.as_ref().map(|point| (point, point.is_reported())) {
+        Some((point, Some(false))) => point,
+        Some((_, Some(true))) if !may_block => return Ok(0),
+        _ => return task.host(libc::SYS_wait4, args![pid, status, options, usage]),
+    };
+    if !point.wait(may_block)? {
         return Ok(0);
     }
     if !status.is_null() {

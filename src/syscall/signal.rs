@@ -207,8 +207,8 @@ pub(super) fn sys_rt_sigtimedwait(
     }
     let set = task.process.mm.read(set)?;
     if task.signals.held().first(set).is_none() {
-        // One that comes while the host waits ends the wait.
-        task.signals.begin_wait(task.signals.mask().minus(set))?;
+        // One that comes before or while the host waits ends the wait, and is not delivered.
+        task.signals.begin_taking(task.signals.mask().minus(set));
         let result = task.host(libc::SYS_rt_sigtimedwait, args![set.as_bytes(), info, timeout, len]);
         task.signals.end_wait(task.signals.mask(), result);
         if result.is_ok() || task.signals.held().first(set).is_none() {

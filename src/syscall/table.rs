@@ -440,7 +440,7 @@ table! {
     270 pselect6 passthrough poll::sys_pselect6 "";
     271 ppoll passthrough poll::sys_ppoll "";
     272 unshare passthrough process::sys_unshare "";
-    273 set_robust_list partial futex::sys_set_robust_list "not walked after SIGKILL";
+    273 set_robust_list partial futex::sys_set_robust_list "not walked when a signal of another process ends this one";
     274 get_robust_list partial futex::sys_get_robust_list "of the calling process only";
     275 splice passthrough splice::sys_splice "";
     276 tee passthrough splice::sys_tee "";

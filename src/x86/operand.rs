@@ -24,10 +24,13 @@ pub fn fault(code: &[u8], regs: &UserRegs, bases: (u64, u64)) -> Option<Vector> 
     let value = |register, _, _| value_of(register, regs, bases);
     let addr = instruction.virtual_address(operand, 0, value)?;
     let len = instruction.memory_size().size().max(1) as u64;
+    if wants_alignment(&instruction) && !addr.is_multiple_of(len.min(64)) {
+        return Some(Vector::GP);
+    }
     if !is_canonical(addr) || !is_canonical(addr.wrapping_add(len - 1)) {
         return Some(if instruction.memory_segment() == Register::SS { Vector::SS } else { Vector::GP });
     }
-    (wants_alignment(&instruction) && !addr.is_multiple_of(len.min(64))).then_some(Vector::GP)
+    None
 }
 
 fn is_canonical(addr: u64) -> bool {
@@ -113,6 +116,7 @@ mod tests {
         assert_eq!(fault_at(&popcnt, (1 << 47) - 3), Some(Vector::GP), "its end");
         assert_eq!(fault_at(&popcnt, 0x1003), None);
         assert_eq!(fault_at(&[0x0f, 0x10, 0x04, 0x24], 0), Some(Vector::SS), "by the stack pointer");
+        assert_eq!(fault_at(&[0x0f, 0x58, 0x44, 0x24, 0x08], 0), Some(Vector::GP), "not aligned either");
     }
 
     #[test]

@@ -111,6 +111,10 @@ int main(void) {
     CHECK(wait_for(1, 1) == 1 && events[0].obj == (uint64_t)&ready && (events[0].res & POLLIN));
     CHECK_EQ(syscall(SYS_read, ends[0], in, 1), 1);
     CHECK_EQ(submit(&ready), 1);
+    // The kernel's mark tells a request that was submitted.
+    ready.aio_key = 1;
+    CHECK_ERR(syscall(SYS_io_cancel, context, &ready, events), EINVAL);
+    ready.aio_key = 0;
     CHECK_ERR(syscall(SYS_io_cancel, context, &ready, events), EINPROGRESS);
     CHECK(wait_for(1, 1) == 1 && events[0].obj == (uint64_t)&ready && events[0].res == 0);
     CHECK_ERR(syscall(SYS_io_cancel, context, &ready, events), EINVAL);
@@ -134,7 +138,10 @@ int main(void) {
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(status, 0);
     CHECK_EQ(submit(&ready), 1);
+    unsigned char resident;
+    CHECK_OK(mincore((void *)context, 4096, &resident));
     CHECK_OK(syscall(SYS_io_destroy, context));
     CHECK_ERR(wait_for(0, 1), EINVAL);
+    CHECK_ERR(mincore((void *)context, 4096, &resident), ENOMEM);
     return CHECK_DONE();
 }

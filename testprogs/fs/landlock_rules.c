@@ -3,7 +3,9 @@
 #include "check.h"
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -47,13 +49,39 @@ static int execute(const char *path, char *argument) {
     return WEXITSTATUS(status);
 }
 
+// Ports from version 4 on: what connecting to two of them, where nobody listens, then says.
+static void ports(void) {
+    enum { ALLOWED = 9, REFUSED = 10, CONNECT = 1 << 1, RULE_PORT = 2 };
+    struct {
+        uint64_t files, ports;
+    } attr = {0, CONNECT};
+    struct {
+        uint64_t access, port;
+    } rule = {CONNECT, ALLOWED};
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+    CHECK(ruleset >= 0);
+    CHECK_ERR(syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, (void *)8, 0), EFAULT);
+    CHECK_OK(syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0));
+    rule.port = 1 << 16;
+    CHECK_ERR(syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0), EINVAL);
+    CHECK_OK(syscall(SYS_landlock_restrict_self, ruleset, 0));
+    for (int port = ALLOWED; port <= REFUSED; port++) {
+        struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        CHECK_ERR(connect(fd, (struct sockaddr *)&to, sizeof to), port == ALLOWED ? ECONNREFUSED : EACCES);
+        close(fd);
+    }
+}
+
 static void make(const char *path) { close(open(path, O_CREAT | O_WRONLY, 0755)); }
 
 int main(int argc, char **argv) {
     if (argc == 2) // Executed by itself, within the rules.
         _exit(can_read("open/file") == 0 && can_read("closed/file") == EACCES ? 77 : 78);
     CHECK_ERR(syscall(SYS_landlock_create_ruleset, NULL, 0, 1 << 20), EINVAL);
-    if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
+    if (version < 1)
         SKIP("this kernel has no Landlock");
     CHECK_OK(mkdir("open", 0755));
     CHECK_OK(mkdir("closed", 0755));
@@ -77,5 +105,7 @@ int main(int argc, char **argv) {
     CHECK_OK(mkdir("closed/folder", 0755));
     CHECK_EQ(execute(argv[0], "x"), 77);
     CHECK_EQ(execute("open/file", "x"), EACCES);
+    if (version >= 4)
+        ports();
     return CHECK_DONE();
 }

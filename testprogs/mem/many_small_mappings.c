@@ -8,7 +8,25 @@ static char *mapping[COUNT];
 
 static size_t pages_of(int i) { return i % 2 + 1; }
 
+// A hole is found again by what fits it exactly, whatever was looked for meanwhile.
+static void holes(void) {
+    enum { ALL = 64, HOLE = 3 };
+    char *room = map_pages(ALL, PROT_NONE), *found;
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(munmap(room + 8 * PAGE, HOLE * PAGE));
+        CHECK_OK(munmap(room + 16 * PAGE, HOLE * PAGE));
+        // Higher holes than these are used up first.
+        while ((found = map_pages(HOLE, PROT_NONE)) > room + ALL * PAGE)
+            ;
+        CHECK(found == room + 16 * PAGE);
+        CHECK(map_pages(HOLE + 1, PROT_NONE) < room);
+        CHECK(map_pages(HOLE, PROT_NONE) == room + 8 * PAGE);
+        CHECK(map_pages(HOLE, PROT_NONE) < room);
+    }
+}
+
 int main(void) {
+    holes();
     int wrong = 0;
     for (int i = 0; i < COUNT; i++) {
         int protection = i % 3 == 0 ? PROT_READ | PROT_WRITE : i % 3 == 1 ? PROT_READ : PROT_NONE;

@@ -1,5 +1,7 @@
 // Locked memory is resident and cannot be dropped; locking needs a mapping. mlock(2).
 #include "mem/mem.h"
+#include <fcntl.h>
+#include <sys/wait.h>
 
 #ifndef MLOCK_ONFAULT
 #define MLOCK_ONFAULT 1
@@ -11,6 +13,28 @@ static int resident(char *start, size_t pages) {
     for (size_t i = 0; count >= 0 && i < pages; i++)
         count += vector[i] & 1;
     return count;
+}
+
+static long locked_kib(void) {
+    char text[8192];
+    int fd = open("/proc/self/status", O_RDONLY);
+    ssize_t length = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[length < 0 ? 0 : length] = 0;
+    char *line = strstr(text, "\nVmLck:");
+    return line ? atol(line + 7) : -1;
+}
+
+// A child has nothing locked, neither what there is nor what it maps.
+static int child_of_locked(char *locked) {
+    pid_t child = fork();
+    if (child == 0) {
+        char *new = map_pages(4, PROT_READ | PROT_WRITE);
+        madvise(new, 4 * PAGE, MADV_NOHUGEPAGE);
+        _exit(resident(new, 4) == 0 && locked_kib() == 0 && madvise(locked, PAGE, MADV_DONTNEED) == 0 ? 3 : 4);
+    }
+    int status;
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 int main(void) {
@@ -37,7 +61,11 @@ int main(void) {
     CHECK_OK(madvise(q, 4 * PAGE, MADV_DONTNEED));
     CHECK_OK(mlock(p, 0));
     CHECK_OK(mlockall(MCL_FUTURE));
-    CHECK_EQ(resident(map_pages(4, PROT_READ | PROT_WRITE), 4), 4);
+    char *locked = map_pages(4, PROT_READ | PROT_WRITE);
+    CHECK_EQ(resident(locked, 4), 4);
+    CHECK_ERR(madvise(locked, PAGE, MADV_DONTNEED), EINVAL);
+    CHECK(locked_kib() >= (long)(4 * PAGE / 1024));
+    CHECK_EQ(child_of_locked(locked), 3);
     CHECK_OK(munlockall());
 
     CHECK_OK(munmap(p + PAGE, PAGE));

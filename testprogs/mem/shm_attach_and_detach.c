@@ -90,6 +90,19 @@ int main(void) {
     CHECK_OK(munmap(second, 4096));
     CHECK_OK(shmdt(second));
     CHECK_EQ(attached(), 1);
+    // The end of another attachment, moved to where the end of this one was, is not its own.
+    second = CHECK_OK(shmat(segment, NULL, 0));
+    char *third = CHECK_OK(shmat(segment, NULL, 0));
+    CHECK_OK(munmap(second + 2 * 4096, 3 * 4096));
+    char *end = mremap(third + 2 * 4096, 3 * 4096, 3 * 4096, MREMAP_MAYMOVE | MREMAP_FIXED, second + 2 * 4096);
+    CHECK(end == second + 2 * 4096);
+    CHECK_EQ(attached(), 4);
+    CHECK_OK(shmdt(second));
+    CHECK_EQ(attached(), 3);
+    CHECK(faults(second, false) && !faults(end, false));
+    CHECK_OK(munmap(end, 3 * 4096));
+    CHECK_OK(shmdt(third));
+    CHECK_EQ(attached(), 1);
     CHECK_OK(munmap(first, 5 * 4096));
     CHECK_EQ(attached(), 0);
     CHECK_ERR(shmdt(first), EINVAL);

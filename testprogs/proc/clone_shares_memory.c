@@ -1,6 +1,7 @@
 // A process that shares the memory while its parent goes on: CLONE_VM without CLONE_VFORK or
 // CLONE_THREAD.
 #include "check.h"
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -25,6 +26,18 @@ static int child(void *arg) {
     return 7;
 }
 
+static int child_executes(void *arg) {
+    char *args[] = {arg, "again", 0}, *env[] = {0};
+    syscall(SYS_execve, arg, args, env);
+    return 1;
+}
+
+// Waits until the kernel has cleared the word of a child that ends or executes a program.
+static void await_clear(int *word) {
+    for (int tid; (tid = __atomic_load_n(word, __ATOMIC_SEQ_CST)) != 0;)
+        syscall(SYS_futex, word, FUTEX_WAIT, tid, 0, 0, 0);
+}
+
 static int child_acts(void *arg) {
     (void)arg;
     struct {
@@ -43,7 +56,9 @@ static bool ignores_sigusr1(void) {
     return action.sa_handler == SIG_IGN;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    if (argc == 2)
+        return 8;
     char *stack = mmap(0, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(stack != MAP_FAILED);
     int report[2] = {0}, status;
@@ -70,6 +85,23 @@ int main(void) {
     signal(SIGUSR1, on_signal);
     CHECK_OK(raise(SIGUSR1));
     CHECK_EQ(handled, SIGUSR1);
+
+    // The word that is cleared when the memory is left.
+    int word = 0, flags = CLONE_VM | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
+    shared = 1;
+    pid = clone(child, stack + 65536, flags, report, 0, 0, &word);
+    while (shared != 2)
+        ;
+    CHECK_EQ(word, pid);
+    shared = 3;
+    await_clear(&word);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    word = -1;
+    pid = clone(child_executes, stack + 65536, flags, argv[0], 0, 0, &word);
+    await_clear(&word);
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 8);
 
     // A child that tells nobody of its end is found by __WCLONE alone.
     shared = 1;

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 extern char etext;
 
@@ -31,6 +32,24 @@ static long pages(int index) {
     long value = strtol(at, NULL, 10);
     free(text);
     return value;
+}
+
+// What a child that ignores a signal more reads of its parent's file, which stays its parent's.
+static int ignored_by_parent(void) {
+    char text[8192];
+    int fd = open("/proc/self/status", O_RDONLY), status;
+    pid_t parent = getpid(), child = fork();
+    if (child == 0) {
+        signal(SIGHUP, SIG_IGN);
+        ssize_t length = read(fd, text, sizeof text - 1);
+        text[length < 0 ? 0 : length] = 0;
+        char *pid = strstr(text, "\nPid:"), *ignored = strstr(text, "\nSigIgn:");
+        if (!pid || !ignored || atoi(pid + 5) != parent)
+            _exit(1);
+        _exit(strtoul(ignored + 8, NULL, 16) == 1UL << (SIGPIPE - 1) ? 2 : 3);
+    }
+    close(fd);
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static void on_signal(int signal) {
@@ -91,6 +110,7 @@ int main(int argc, char **argv) {
     CHECK_OK(sigprocmask(SIG_SETMASK, &set, NULL));
     CHECK_EQ(set_in_status("SigBlk"), 1UL << (SIGUSR2 - 1) | 1UL << (SIGBUS - 1) | 1UL << 49);
     CHECK_EQ(set_in_status("SigIgn"), 1UL << (SIGPIPE - 1));
+    CHECK_EQ(ignored_by_parent(), 2);
     CHECK_EQ(set_in_status("SigCgt"), 1UL << (SIGUSR1 - 1) | 1UL << (SIGSEGV - 1));
     CHECK_EQ(field(32), 1UL << (SIGUSR2 - 1) | 1UL << (SIGBUS - 1));
     CHECK_EQ(field(34), 1UL << (SIGUSR1 - 1) | 1UL << (SIGSEGV - 1));

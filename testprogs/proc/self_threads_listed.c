@@ -57,6 +57,14 @@ int main(void) {
         char *name = read_whole(path);
         CHECK_STR(name, i == 0 ? "first\n" : "other\n");
         free(name);
+        snprintf(path, sizeof path, "/proc/self/task/%d/status", ids[i]);
+        char *status = read_whole(path);
+        CHECK(strstr(status, i == 1 ? "\nSigBlk:\t0000000000000200\n" : "\nSigBlk:\t0000000000000000\n") != NULL);
+        free(status);
+        snprintf(path, sizeof path, "/proc/self/task/%d/exe", ids[i]);
+        char own[4096] = "", of_thread[4096] = "";
+        CHECK(readlink("/proc/self/exe", own, sizeof own - 1) > 0);
+        CHECK(readlink(path, of_thread, sizeof of_thread - 1) > 0 && strcmp(own, of_thread) == 0);
         snprintf(path, sizeof path, "/proc/self/task/%d/maps", ids[i]);
         struct mapping m;
         char *maps = read_whole(path);

@@ -1,9 +1,8 @@
+// cflags: -pthread
 // signal(7): SIGSEGV and its kin are signals like others when a process sends them: ignored, blocked, pending, taken.
 #include "check.h"
 
-#include <signal.h>
-#include <sys/syscall.h>
-#include <time.h>
+#include "threads/threads.h"
 
 static bool pending(int signal) {
     sigset_t set;
@@ -29,6 +28,13 @@ int main(void) {
         CHECK_OK(kill(getpid(), signals[i]));
         CHECK(pending(signals[i]));
     }
+    // A child begins with none.
+    pid_t child = fork();
+    if (child == 0)
+        _exit(pending(SIGILL) || pending(SIGSEGV) ? 1 : 2);
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(WEXITSTATUS(status), 2);
     // The lowest number comes first, whatever came first.
     CHECK_EQ(sigwaitinfo(&set, &info), SIGILL);
     CHECK(info.si_signo == SIGILL && info.si_code == SI_USER && info.si_pid == getpid());
@@ -43,6 +49,34 @@ int main(void) {
     signal(SIGFPE, SIG_DFL);
     CHECK_EQ(sigtimedwait(&set, &info, &none), SIGSEGV);
     CHECK_ERR(sigtimedwait(&set, &info, &none), EAGAIN);
+    // One that comes while it is waited for, or about to be.
+    enum { ROUNDS = 2000 };
+    atomic_int *turn = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t parent = getpid();
+    child = fork();
+    if (child == 0) {
+        for (int i = 1; i <= ROUNDS; i++) {
+            while (*turn < i)
+                sched_yield();
+            for (volatile int rest = i % 1000 * 30; rest > 0; rest--)
+                ;
+            REQUIRE(kill(parent, SIGSEGV) == 0);
+        }
+        _exit(0);
+    }
+    for (int i = 1; i <= ROUNDS; i++) {
+        *turn = i;
+        REQUIRE(sigwaitinfo(&set, &info) == SIGSEGV && info.si_pid == child);
+    }
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    child = fork();
+    if (child == 0) {
+        until_asleep(parent, parent);
+        _exit(kill(parent, SIGSEGV));
+    }
+    CHECK_EQ(sigwaitinfo(&set, &info), SIGSEGV);
+    CHECK(info.si_code == SI_USER && info.si_pid == child);
+    CHECK_EQ(waitpid(child, &status, 0), child);
 
     CHECK_OK(sigqueue(getpid(), SIGSEGV, (union sigval){.sival_int = 7}));
     CHECK_OK(sigprocmask(SIG_BLOCK, NULL, &old));

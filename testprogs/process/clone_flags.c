@@ -14,7 +14,25 @@ static long raw3(struct clone_args *args) { return syscall(SYS_clone3, args, siz
 
 static int on_stack(void *argument) { return *(int *)argument + (int)(getpid() == syscall(SYS_gettid)); }
 
-int main(void) {
+// The word that clone shall clear at the end, where the parent sees it: it is cleared only in memory that is
+// shared as a whole.
+static bool is_kept(char *program, int way) {
+    int *word = shared_memory(4096);
+    long pid = raw(CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, NULL, NULL, word);
+    if (pid == 0) {
+        char *args[] = {program, "again", NULL};
+        if (way == SYS_execve)
+            execv(program, args);
+        syscall(way, 0);
+    }
+    bool is_kept = code_of(wait_for((pid_t)pid)) == 0 && *word == pid;
+    munmap(word, 4096);
+    return is_kept;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2)
+        return 0;
     int parent = -1, child = -1;
     long pid = raw(CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD, NULL, &parent, &child);
     if (pid == 0)
@@ -22,6 +40,10 @@ int main(void) {
     CHECK_EQ(parent, pid);
     CHECK_EQ(child, -1);
     CHECK_EQ(code_of(wait_for((pid_t)pid)), 60);
+
+    CHECK(is_kept(argv[0], SYS_exit));
+    CHECK(is_kept(argv[0], SYS_exit_group));
+    CHECK(is_kept(argv[0], SYS_execve));
 
     int pidfd = -1;
     pid = raw(CLONE_PIDFD | SIGCHLD, NULL, &pidfd, NULL);

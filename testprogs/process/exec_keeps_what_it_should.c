@@ -26,7 +26,8 @@ static void show(void) {
     for (unsigned resource = 0; resource < RLIM_NLIMITS; resource++) {
         struct rlimit limit;
         getrlimit(resource, &limit);
-        if (resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK || resource == RLIMIT_FSIZE)
+        if (resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK || resource == RLIMIT_FSIZE ||
+            resource == RLIMIT_NOFILE)
             check_print("%u %ld\n", resource, (long)limit.rlim_cur);
     }
     struct itimerval timer;
@@ -62,6 +63,9 @@ static void prepare_and_exec(char *self) {
     setrlimit(RLIMIT_STACK, &limit);
     setrlimit(RLIMIT_AS, &(struct rlimit){1L << 40, 1L << 41});
     setrlimit(RLIMIT_DATA, &(struct rlimit){1L << 33, 1L << 34});
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = 77;
+    setrlimit(RLIMIT_NOFILE, &limit);
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){1 << 30, 1 << 30});
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {1000, 0}}, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -48,6 +48,10 @@ int main(int argc, char **argv) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/exe", getpid());
     CHECK(is_own(path));
+    snprintf(path, sizeof path, "/proc/self/task/%d/exe", getpid());
+    CHECK(is_own(path));
+    snprintf(path, sizeof path, "/proc/%d/task/%d/exe", getpid(), getpid());
+    CHECK(is_own(path));
     struct stat link;
     CHECK(lstat("/proc/self/exe", &link) == 0 && S_ISLNK(link.st_mode));
     char start[5];

@@ -2,6 +2,8 @@
 #include "check.h"
 #include "process/process.h"
 #include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 static volatile int word;
@@ -51,15 +53,22 @@ int main(int argc, char **argv) {
     }
     CHECK_EQ(code_of(wait_for(pid)), 17);
 
-    // Signal dispositions and descriptors are the child's own.
+    // Signal dispositions, limits and descriptors are the child's own.
+    struct rlimit before, after, low;
+    CHECK_OK(getrlimit(RLIMIT_AS, &before));
+    low = (struct rlimit){before.rlim_max / 2, before.rlim_max};
     pid = vfork();
     if (pid == 0) {
         signal(SIGUSR1, SIG_IGN);
+        signal(SIGSEGV, SIG_IGN);
+        setrlimit(RLIMIT_AS, &low);
         close(0);
         _exit(0);
     }
     CHECK_EQ(code_of(wait_for(pid)), 0);
     CHECK(signal(SIGUSR1, SIG_DFL) == SIG_DFL);
+    CHECK_OK(getrlimit(RLIMIT_AS, &after));
+    CHECK(after.rlim_cur == before.rlim_cur && after.rlim_max == before.rlim_max);
     CHECK(fcntl(0, F_GETFD) >= 0);
 
     // A child that dies by a signal, and many in a row.
@@ -67,6 +76,12 @@ int main(int argc, char **argv) {
     if (pid == 0)
         kill(getpid(), SIGKILL);
     CHECK_EQ(code_of(wait_for(pid)), 1000 + SIGKILL);
+    CHECK_EQ(prctl(PR_SET_DUMPABLE, 1), 0);
+    pid = vfork();
+    if (pid == 0)
+        kill(getpid(), SIGTERM);
+    CHECK_EQ(code_of(wait_for(pid)), 1000 + SIGTERM);
+    CHECK_EQ(prctl(PR_GET_DUMPABLE), 1);
     static volatile int right, i;
     for (i = 0; i < 40; i++) {
         pid = vfork();

@@ -43,6 +43,12 @@ int main(void) {
     TRY("mov non-canonical", "mov (%%rax), %%rcx", bad);
     TRY("movaps through rsp", "mov %%rsp, %%rcx; movabs $0x1000000000000000, %%rsp; movups (%%rsp), "
                               "%%xmm0; mov %%rcx, %%rsp", odd);
+    TRY("addps through rsp", "mov %%rsp, %%rcx; movabs $0x1000000000000000, %%rsp; addps (%%rsp), "
+                             "%%xmm0; mov %%rcx, %%rsp", odd);
+    TRY("pxor through rbp", "mov %%rbp, %%rcx; movabs $0x1000000000000000, %%rbp; pxor 16(%%rbp,%%rax), "
+                            "%%xmm0; mov %%rcx, %%rbp", 0L);
+    TRY("pxor misaligned through rbp", "mov %%rbp, %%rcx; movabs $0x1000000000000000, %%rbp; "
+                                       "pxor 8(%%rbp,%%rax), %%xmm0; mov %%rcx, %%rbp", 0L);
     if (__builtin_cpu_supports("avx2")) {
         TRY("vaddps misaligned", "vaddps (%%rax), %%xmm0, %%xmm0", odd);
         TRY("vmovaps misaligned", "vmovaps (%%rax), %%ymm0", odd);

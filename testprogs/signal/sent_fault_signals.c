@@ -14,6 +14,33 @@ static void handler(int signal, siginfo_t *info, void *context) {
         siglongjmp(back, 1);
 }
 
+static int ends[2];
+static volatile int ending;
+
+static void on_timer(int signal, siginfo_t *info, void *context) {
+    (void)signal, (void)info, (void)context;
+    // What starts again has to end at some time.
+    if (++count == ending && write(ends[1], "x", 1) != 1)
+        _exit(4);
+}
+
+// What a blocking read answers that timers interrupt, the third of them with something to read if it starts again.
+static long interrupted_read(int flags) {
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGSEGV};
+    struct itimerspec often = {{0, 5000000}, {0, 5000000}};
+    timer_t timer;
+    char byte;
+    count = 0;
+    ending = flags & SA_RESTART ? 3 : -1;
+    if (install(SIGSEGV, on_timer, flags) != 0 || timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 ||
+        timer_settime(timer, 0, &often, NULL) != 0)
+        return -1000;
+    long result = read(ends[0], &byte, 1);
+    result = result < 0 ? -errno : result;
+    timer_delete(timer);
+    return result;
+}
+
 int main(void) {
     static const int signals[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV};
     unsigned long all = 0;
@@ -50,5 +77,8 @@ int main(void) {
     CHECK_ERR(syscall(SYS_write, 1, 8, 1), EFAULT);
     CHECK_ERR(syscall(SYS_rt_sigprocmask, SIG_BLOCK, 8L, NULL, 8L), EFAULT);
     CHECK_EQ(count, 6);
+    CHECK_OK(pipe(ends));
+    CHECK_EQ(interrupted_read(0), -EINTR);
+    CHECK_EQ(interrupted_read(SA_RESTART), 1);
     return CHECK_DONE();
 }

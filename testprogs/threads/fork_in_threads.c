@@ -2,6 +2,7 @@
 // Threads fork while others map, allocate and fork; each child has one thread and works.
 #include "check.h"
 #include <pthread.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -25,6 +26,8 @@ static void *fork_often(void *arg) {
         pid_t child = fork();
         REQUIRE(child >= 0);
         if (child == 0) {
+            // It has but one thread, which has to itself what threads share.
+            if (unshare(CLONE_THREAD | CLONE_SIGHAND | CLONE_VM) != 0) _exit(5);
             pthread_t thread;
             void *result;
             char *at = malloc(200000);

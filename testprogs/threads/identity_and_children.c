@@ -6,11 +6,12 @@
 #include <linux/membarrier.h>
 #include <spawn.h>
 #include <sys/fsuid.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 extern char **environ;
 static sem_t go, done;
-static atomic_int child;
+static atomic_int child, idle_tid;
 
 static void *identify(void *arg) {
     for (int i = 0; i < 20; i++) {
@@ -43,6 +44,7 @@ static void *start_programs(void *arg) {
 }
 
 static void *wait_idly(void *arg) {
+    idle_tid = gettid();
     sem_wait_for(&go);
     sem_post(&done);
     return arg;
@@ -88,9 +90,27 @@ int main(void) {
     CHECK_EQ(waitpid(child, &status, 0), child);
     CHECK_EQ(WEXITSTATUS(status), 13);
 
-    CHECK(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0) & MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-    CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
+    // Limits are the process's, whichever thread is named.
+    for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
+        struct rlimit own, named;
+        REQUIRE(getrlimit(resource, &own) == 0 && prlimit(idle_tid, resource, NULL, &named) == 0);
+        CHECK(own.rlim_cur == named.rlim_cur && own.rlim_max == named.rlim_max);
+    }
+    struct rlimit limit, low;
+    CHECK_OK(getrlimit(RLIMIT_AS, &limit));
+    low = (struct rlimit){1ul << 30, limit.rlim_max};
+    CHECK_OK(prlimit(idle_tid, RLIMIT_AS, &low, NULL));
+    CHECK_ERR(mmap(NULL, 1ul << 30, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
+    CHECK_OK(prlimit(idle_tid, RLIMIT_AS, &limit, &low));
+    CHECK_EQ(low.rlim_cur, 1ul << 30);
+
+    long commands = CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0));
+    CHECK(commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED);
     CHECK_ERR(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0), EPERM);
+    // What it names, it does, once that is registered.
+    for (int command = 1; command <= MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ; command <<= 1)
+        REQUIRE(!(commands & command) || syscall(SYS_membarrier, command, 0, 0) == 0 || errno == EPERM);
+    CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0));
     CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
     CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
     CHECK_OK(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0));

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 static volatile int spinner, sleeper, go, done, spins;
-static volatile long results[16];
+static volatile long results[19];
 static int pipe_ends[2];
 
 static void *spin(void *arg) {
@@ -47,7 +47,8 @@ static long wait_for(int tid) {
 static int tracer(void *arg) {
     (void)arg;
     static struct user_regs_struct regs;
-    struct iovec set = {&regs, sizeof regs};
+    static char room[1000];
+    struct iovec set = {room, sizeof room};
     while (!go)
         ;
     int tid = spinner;
@@ -61,6 +62,14 @@ static int tracer(void *arg) {
     results[4] = spins - before;
     results[5] = trace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &set);
     results[6] = (long)set.iov_len;
+    set.iov_len = 100;
+    results[14] = trace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &set);
+    set.iov_len = 96;
+    results[15] = trace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &set);
+    results[16] = (long)set.iov_len;
+    results[17] = trace(PTRACE_ATTACH, tid, 0, 0);
+    // It was told of the stop.
+    results[18] = syscall(SYS_wait4, tid, NULL, __WALL | WNOHANG, 0);
     results[7] = trace(PTRACE_DETACH, tid, 0, 0);
     while (spins == before)
         ;
@@ -90,7 +99,7 @@ int main(void) {
     go = 1;
     int status;
     REQUIRE(waitpid(pid, &status, __WALL) == pid && WIFEXITED(status));
-    for (int i = 0; i < 14; i++)
+    for (int i = 0; i < 19; i++)
         printf("%d: %ld\n", i, results[i]);
     int before = spins;
     while (spins == before)

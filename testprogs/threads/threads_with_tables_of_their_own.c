@@ -31,6 +31,79 @@ static void run(unsigned long flags) {
         sched_yield();
 }
 
+static pthread_barrier_t all;
+
+static void *meet(void *arg) {
+    pthread_barrier_wait(&all);
+    return arg;
+}
+
+static void many_at_once(void) {
+    enum { MANY = 40 };
+    pthread_t threads[MANY];
+    REQUIRE(pthread_barrier_init(&all, NULL, MANY) == 0);
+    for (int i = 0; i < MANY; i++)
+        REQUIRE(pthread_create(&threads[i], 0, meet, NULL) == 0);
+    for (int i = 0; i < MANY; i++)
+        REQUIRE(pthread_join(threads[i], 0) == 0);
+}
+
+static volatile int apart, wanted, second_tid;
+
+#define ALL_SHARED (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_FS | CLONE_FILES)
+
+static int end(void *arg) {
+    (void)arg;
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+// With descriptors of its own; starts a thread that shares them when others have started many.
+static int start_threads(void *arg) {
+    static char stack[65536] __attribute__((aligned(16)));
+    int rounds = *(int *)arg;
+    for (int i = 1; i <= rounds; i++) {
+        apart = i;
+        while (wanted != i)
+            syscall(SYS_sched_yield);
+        int flags = ALL_SHARED | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+        if (clone(end, stack + sizeof stack, flags, NULL, NULL, NULL, &second_tid) < 0)
+            break;
+        while (second_tid != 0)
+            syscall(SYS_sched_yield);
+        opened = i;
+    }
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+// Threads start on both sides in turn, those of the many first.
+static void start_on_both_sides(void) {
+    static char stack[65536] __attribute__((aligned(16)));
+    int rounds = 5, flags = ALL_SHARED & ~CLONE_FILES;
+    tid = -1, apart = 0;
+    flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    REQUIRE(clone(start_threads, stack + sizeof stack, flags, &rounds, NULL, NULL, &tid) > 0);
+    for (int i = 1; i <= rounds; i++) {
+        while (apart != i && tid != 0)
+            sched_yield();
+        many_at_once();
+        wanted = i;
+    }
+    while (tid != 0)
+        sched_yield();
+    printf("threads on both sides: %d of %d\n", opened, rounds);
+}
+
+static void *unshare_and_start(void *arg) {
+    REQUIRE(unshare(CLONE_FILES) == 0);
+    apart = -1;
+    while (wanted != -1)
+        sched_yield();
+    many_at_once();
+    return arg;
+}
+
 static void *unshare_all(void *arg) {
     int *lowest = arg;
     REQUIRE(unshare(CLONE_FILES | CLONE_FS) == 0);
@@ -72,5 +145,27 @@ int main(void) {
         REQUIRE(waitpid(child, 0, 0) == child);
     }
     printf("threads and processes after it\n");
+    // Each in a process of its own, which has not had several tables before.
+    for (int i = 0; i < 2; i++) {
+        fflush(stdout);
+        pid_t child = fork();
+        if (child == 0) {
+            if (i == 0) {
+                start_on_both_sides();
+            } else {
+                REQUIRE(pthread_create(&thread, 0, unshare_and_start, NULL) == 0);
+                while (apart != -1)
+                    sched_yield();
+                many_at_once();
+                wanted = -1;
+                REQUIRE(pthread_join(thread, 0) == 0);
+                printf("threads after unshare\n");
+            }
+            fflush(stdout);
+            _exit(0);
+        }
+        int status;
+        REQUIRE(waitpid(child, &status, 0) == child && status == 0);
+    }
     return 0;
 }

@@ -3,6 +3,7 @@
 // the values of keys; and what /proc shows of it.
 #include "check.h"
 #include "threads/threads.h"
+#include <asm/prctl.h>
 #include <dirent.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -141,6 +142,9 @@ static void stacks(void) {
     CHECK_EQ(munmap(own, 65536), 0);
 }
 
+#define ROUNDS_UP_SSE 0x5f80
+#define ROUNDS_UP_X87 0xb7f
+
 static void *inherit(void *arg) {
     sigset_t mask;
     pthread_sigmask(SIG_BLOCK, NULL, &mask);
@@ -153,6 +157,12 @@ static void *inherit(void *arg) {
     REQUIRE(getcpu(&cpu, &node) == 0 && CPU_ISSET(cpu, &set) && sched_getcpu() == (int)cpu);
     stack_t stack;
     REQUIRE(sigaltstack(NULL, &stack) == 0 && stack.ss_flags == SS_DISABLE);
+    unsigned long gs;
+    REQUIRE(syscall(SYS_arch_prctl, ARCH_GET_GS, &gs) == 0 && gs == 0x12345000);
+    unsigned mxcsr;
+    unsigned short x87;
+    __asm__("stmxcsr %0\n fnstcw %1" : "=m"(mxcsr), "=m"(x87));
+    REQUIRE((mxcsr & ~0x3f) == ROUNDS_UP_SSE && x87 == ROUNDS_UP_X87);
     int policy;
     struct sched_param param;
     REQUIRE(pthread_getschedparam(pthread_self(), &policy, &param) == 0);
@@ -177,7 +187,14 @@ static void inheritance(void) {
     CHECK_EQ(pthread_setschedparam(pthread_self(), SCHED_BATCH, &param), 0);
     static char alternate[65536];
     CHECK_OK(sigaltstack(&(stack_t){.ss_sp = alternate, .ss_size = sizeof alternate}, NULL));
+    CHECK_OK(syscall(SYS_arch_prctl, ARCH_SET_GS, 0x12345000L));
+    unsigned mxcsr = ROUNDS_UP_SSE;
+    unsigned short x87 = ROUNDS_UP_X87;
+    __asm__ volatile("ldmxcsr %0\n fldcw %1" ::"m"(mxcsr), "m"(x87));
     join(start(inherit, NULL));
+    mxcsr = 0x1f80, x87 = 0x37f;
+    __asm__ volatile("ldmxcsr %0\n fldcw %1" ::"m"(mxcsr), "m"(x87));
+    CHECK_OK(syscall(SYS_arch_prctl, ARCH_SET_GS, 0L));
     pthread_sigmask(SIG_BLOCK, NULL, &mask);
     CHECK(!sigismember(&mask, SIGUSR2));
     CHECK_EQ(pthread_setaffinity_np(pthread_self(), sizeof all, &all), 0);
