@@ -247,10 +247,8 @@ impl Vcpu {
 
     /// A call that came by the pad. Other code that finds the doorbell finds nothing there.
     fn on_doorbell(&mut self, at: u64, access: PageFaultCode, system: &SystemMemory) -> Trap {
-        let sync = self.fd.sync_regs_mut();
-        let is_in_ring_0 = sync.sregs.cs.selector & 3 == 0;
-        self.regs = user_regs(&sync.regs);
-        self.resume = if is_in_ring_0 { Resume::Exception } else { Resume::User };
+        self.regs = user_regs(&self.fd.sync_regs_mut().regs);
+        self.resume = Resume::User;
         match self.leave_pad(system) {
             Some(_) => Trap::Syscall,
             None => Trap::PageFault { addr: DOORBELL + at % PAGE_SIZE, code: PageFaultCode::USER | access },
@@ -308,7 +306,16 @@ impl Vcpu {
 
     /// If the vCPU stopped on its pad, takes the user's state from there.
     fn leave_pad(&mut self, system: &SystemMemory) -> Option<OnPad> {
-        self.setup.pages.pad?.leave(&mut self.regs, system)
+        let on_pad = self.setup.pages.pad?.leave(&mut self.regs, system)?;
+        // A software KVM lands in ring 0, too, when rsp is not canonical.
+        let is_in_ring_0 = match self.landing {
+            Landing::Ring0 => true,
+            Landing::Ring3 => self.fd.sync_regs_mut().sregs.cs.selector & 3 == 0,
+        };
+        if is_in_ring_0 {
+            self.resume = Resume::Exception;
+        }
+        Some(on_pad)
     }
 
     fn on_kick(&mut self, system: &SystemMemory) -> Option<Trap> {
@@ -327,10 +334,8 @@ impl Vcpu {
             return None;
         }
         self.regs = user_regs(&self.fd.sync_regs_mut().regs);
-        let on_pad = self.leave_pad(system);
-        let is_in_ring_0 = on_pad.is_some() && self.landing == Landing::Ring0;
-        self.resume = if is_in_ring_0 { Resume::Exception } else { Resume::User };
-        Some(if on_pad == Some(OnPad::Call) { Trap::Syscall } else { Trap::Kicked })
+        self.resume = Resume::User;
+        Some(if self.leave_pad(system) == Some(OnPad::Call) { Trap::Syscall } else { Trap::Kicked })
     }
 
     /// Has KVM begun to deliver an exception to the user code at rip?
