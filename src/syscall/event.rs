@@ -34,7 +34,7 @@ pub(super) fn sys_epoll_wait(
     max: i32,
     timeout: i32,
 ) -> Result<u64, Errno> {
-    task.host(libc::SYS_epoll_wait, args![epoll, epoll_events(events, max), max, timeout])
+    task.wait_on_host(libc::SYS_epoll_wait, args![epoll, epoll_events(events, max), max, timeout])
 }
 
 pub(super) fn sys_epoll_pwait(

@@ -13,6 +13,7 @@ use crate::mm::AddressSpace;
 use crate::proc::Task;
 use crate::signal::mask::SigSet;
 use crate::sys::call::interruptible_call;
+use crate::sys::capture;
 
 /// An argument of a host call.
 #[derive(Debug)]
@@ -177,6 +178,16 @@ impl Task {
 }
 
 impl Task {
+    /// [`Task::host`] for a call that Linux never makes again after a handler (signal(7)). A signal that comes on the way
+    /// to the host ends it, too: programs look at what their handlers have noted before such a call, and made again it
+    /// could wait for long.
+    pub(super) fn wait_on_host(&mut self, nr: i64, args: &mut [HostArg<'_>]) -> Result<u64, Errno> {
+        match self.host(nr, args) {
+            Err(Errno::ERESTARTNOINTR) if capture::is_caught() => Err(Errno::EINTR),
+            result => result,
+        }
+    }
+
     /// [`Task::host`] for a call that blocks `mask`, if there is one, while it waits.
     pub(super) fn host_with_mask(
         &mut self,
@@ -184,7 +195,7 @@ impl Task {
         nr: i64,
         args: &mut [HostArg<'_>],
     ) -> Result<u64, Errno> {
-        let Some(mask) = mask else { return self.host(nr, args) };
+        let Some(mask) = mask else { return self.wait_on_host(nr, args) };
         self.signals.begin_wait(mask)?;
         let result = self.host(nr, args);
         self.signals.end_wait(mask, result);

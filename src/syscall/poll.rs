@@ -30,7 +30,7 @@ pub(super) struct SizedMask {
 
 pub(super) fn sys_poll(task: &mut Task, fds: UserPtr<PollFd>, count: u32, timeout: i32) -> Result<u64, Errno> {
     let mut set = PollSet::read(task, fds, count);
-    let result = task.host(libc::SYS_poll, args![set.arg(), count, timeout]);
+    let result = task.wait_on_host(libc::SYS_poll, args![set.arg(), count, timeout]);
     set.finish(task, result)
 }
 
@@ -98,7 +98,7 @@ pub(super) fn sys_select(
 ) -> Result<u64, Errno> {
     let count = count.min(guest_limit());
     let [read, write, except] = [read, write, except].map(|set| fd_set(set, count));
-    task.host(libc::SYS_select, args![count, read, write, except, timeout])
+    task.wait_on_host(libc::SYS_select, args![count, read, write, except, timeout])
 }
 
 pub(super) fn sys_pselect6(
