@@ -150,11 +150,6 @@ impl Inner {
         if len > TASK_SIZE {
             return Err(Errno::ENOMEM);
         }
-        let found = self.find(place, len, is_anonymous)?;
-        if found.end() <= self.end { Ok(found) } else { Err(Errno::ENOMEM) }
-    }
-
-    fn find(&self, place: Where, len: u64, is_anonymous: bool) -> Result<PageRange, Errno> {
         let top_down = Placement::TopDown { base: self.mmap_base };
         match place {
             Where::Low32Bit => self.vmas.find_free(len, PAGE_SIZE, Placement::Low32Bit),
@@ -167,7 +162,7 @@ impl Inner {
                 // `round_hint_to_min`
                 let start = hint.page_floor().raw().max(MMAP_MIN_ADDR);
                 PageRange::with_len(UserAddr::new(start), len)
-                    .filter(|range| range.end() <= self.end && self.vmas.accepts_hint(*range))
+                    .filter(|range| self.vmas.accepts_hint(*range))
                     .map_or_else(|| self.vmas.find_free(len, PAGE_SIZE, top_down), Ok)
             }
             Where::Fixed(addr) => self.fixed(addr, len),
@@ -216,7 +211,7 @@ impl Inner {
 
     /// A range that the guest asks for by address.
     pub(super) fn fixed(&self, addr: UserAddr, len: u64) -> Result<PageRange, Errno> {
-        if addr.raw() > self.end.saturating_sub(len) {
+        if addr.raw() > self.vmas.end().saturating_sub(len) {
             return Err(Errno::ENOMEM);
         }
         if !addr.is_page_aligned() {

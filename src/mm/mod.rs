@@ -71,8 +71,6 @@ struct Inner {
     next_object: u64,
     /// Where the top-down search for holes begins.
     mmap_base: u64,
-    /// End of what the guest may map (GVA).
-    end: u64,
     /// Where the parts of the program lie.
     landmarks: Landmarks,
     /// Pages of the runner's own that the guest sees, whatever has become of their VMAs.
@@ -82,18 +80,17 @@ struct Inner {
 impl AddressSpace {
     /// An empty address space over `arena`, which `machine` was made for.
     pub fn new(arena: Arena, machine: Arc<Machine>, limits: Limits) -> Self {
-        let end = machine.user_end();
+        let vmas = VmaMap::new(DEFAULT_MAX_VMAS, machine.user_end());
         Self {
             arena,
             machine,
             inner: Mutex::new(Inner {
-                vmas: VmaMap::new(DEFAULT_MAX_VMAS),
+                vmas,
                 brk: Brk::default(),
                 limits,
                 lock_future: VmaFlags::empty(),
                 next_object: 0,
                 mmap_base: mmap_base(limits.stack, 0),
-                end,
                 landmarks: Landmarks::default(),
                 foreign: Vec::new(),
             }),
@@ -139,7 +136,7 @@ impl AddressSpace {
 
     /// End of what the guest may map (GVA).
     pub fn end(&self) -> u64 {
-        self.lock().end
+        self.lock().vmas.end()
     }
 
     /// Bytes mapped.

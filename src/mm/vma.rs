@@ -316,7 +316,7 @@ pub enum Placement {
         /// End of the search, page-aligned.
         base: u64,
     },
-    /// The lowest hole from `base` up to [`TASK_SIZE`]: the legacy layout of personality(2).
+    /// The lowest hole from `base` up to [`VmaMap::end`]: the legacy layout of personality(2).
     BottomUp {
         /// Start of the search, page-aligned.
         base: u64,
@@ -372,21 +372,28 @@ pub struct VmaMap {
     generation: u64,
     /// `vm.max_map_count`. `vmas` may be one longer, as Linux's mmap(2) checks before it adds.
     max_vmas: usize,
+    /// End of what may be mapped.
+    end: u64,
     /// What the last search for a hole from the top has found out.
     packed: Cell<Packed>,
 }
 
 impl Default for VmaMap {
     fn default() -> Self {
-        Self::new(DEFAULT_MAX_VMAS)
+        Self::new(DEFAULT_MAX_VMAS, TASK_SIZE)
     }
 }
 
 impl VmaMap {
-    /// An empty map for up to `max_vmas` VMAs.
-    pub const fn new(max_vmas: usize) -> Self {
+    /// An empty map for up to `max_vmas` VMAs below `end`.
+    pub const fn new(max_vmas: usize, end: u64) -> Self {
         let usage = Usage { total: 0, locked: 0, data: 0, stack: 0, code: 0 };
-        Self { vmas: BTreeMap::new(), usage, peak: 0, generation: 0, max_vmas, packed: Cell::new(Packed::NOTHING) }
+        Self { vmas: BTreeMap::new(), usage, peak: 0, generation: 0, max_vmas, end, packed: Cell::new(Packed::NOTHING) }
+    }
+
+    /// End of what may be mapped, at most [`TASK_SIZE`].
+    pub fn end(&self) -> u64 {
+        self.end
     }
 
     /// Number of VMAs.
@@ -458,9 +465,10 @@ impl VmaMap {
         self.mapped_len(range) == range.len()
     }
 
-    /// Would mmap(2) take `range` as a hint? It must be free, not too low, and outside the guard gap of a stack.
+    /// Would mmap(2) take `range` as a hint? It must be free, not too low or high, and outside the guard gap of a stack.
     pub fn accepts_hint(&self, range: PageRange) -> bool {
         range.start() >= MMAP_MIN_ADDR
+            && range.end() <= self.end
             && self
                 .find_at_or_above(range.start())
                 .is_none_or(|(above, vma)| range.end() <= vma.guarded_start(above.start()))
@@ -475,10 +483,10 @@ impl VmaMap {
         let align = align.max(PAGE_SIZE);
         let hole = match placement {
             Placement::TopDown { base } => self
-                .highest_hole(len, align, Window { floor: MMAP_MIN_ADDR, limit: base.min(TASK_SIZE) })
-                .or_else(|| self.lowest_hole(len, align, Window { floor: TASK_UNMAPPED_BASE, limit: TASK_SIZE })),
+                .highest_hole(len, align, Window { floor: MMAP_MIN_ADDR, limit: base.min(self.end) })
+                .or_else(|| self.lowest_hole(len, align, Window { floor: TASK_UNMAPPED_BASE, limit: self.end })),
             Placement::BottomUp { base } => {
-                self.lowest_hole(len, align, Window { floor: base.max(MMAP_MIN_ADDR), limit: TASK_SIZE })
+                self.lowest_hole(len, align, Window { floor: base.max(MMAP_MIN_ADDR), limit: self.end })
             }
             Placement::Low32Bit => self.lowest_hole(len, align, LOW_32BIT),
         };
@@ -718,7 +726,7 @@ impl VmaMap {
             return;
         }
         let floor = self.find_below(range.start()).map_or(0, |(below, _)| below.end());
-        let limit = above.map_or(TASK_SIZE, |(above, _)| above.start());
+        let limit = above.map_or(self.end, |(above, _)| above.start());
         self.packed.get_mut().after_removal(limit, limit.saturating_sub(floor));
     }
 

@@ -310,7 +310,7 @@ mod full_map {
 
     /// A map with room for `max` VMAs that holds `nr`, each of three pages and none next to another.
     fn map_with(nr: u64, max: usize) -> VmaMap {
-        let mut map = VmaMap::new(max);
+        let mut map = VmaMap::new(max, TASK_SIZE);
         for n in 0..nr {
             map.insert(pages(n * 4, n * 4 + 3), Vma::anonymous(RW)).unwrap();
         }
