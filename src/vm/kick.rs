@@ -35,7 +35,7 @@ pub(crate) fn leave_guest() {
     let flag = IMMEDIATE_EXIT.get();
     if !flag.is_null() {
         // SAFETY: a non-null pointer is to the kvm_run page of a vCPU that this thread has attached; it stays mapped
-        // until `Attachment` is dropped, which sets the pointer to null first. KVM reads the byte concurrently.
+        // until its `Attachment` is dropped, which sets the pointer to null first. KVM reads the byte concurrently.
         unsafe { flag.write_volatile(1) };
     }
 }
@@ -45,22 +45,28 @@ pub fn install() -> io::Result<()> {
     crate::sys::install_handler(KICK_SIGNAL, on_kick)
 }
 
-/// While it lives, kicks of this thread reach one vCPU.
+/// While it lives, and until there is a newer one, kicks of this thread reach one vCPU.
 #[derive(Debug)]
-pub struct Attachment(());
+pub struct Attachment {
+    /// Address of its `immediate_exit`.
+    flag: usize,
+}
 
 impl Attachment {
     /// # Safety
     /// `flag` must be `immediate_exit` of a kvm_run page that outlives the attachment.
     pub(super) unsafe fn new(flag: *mut u8) -> Self {
         IMMEDIATE_EXIT.set(flag);
-        Self(())
+        Self { flag: flag.addr() }
     }
 }
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        IMMEDIATE_EXIT.set(ptr::null_mut());
+        // A vfork child attaches its vCPU in the memory of its parent, whose attachment outlives that one.
+        if IMMEDIATE_EXIT.get().addr() == self.flag {
+            IMMEDIATE_EXIT.set(ptr::null_mut());
+        }
     }
 }
 
@@ -70,4 +76,22 @@ impl Drop for Attachment {
 /// `ESRCH` when the thread has ended, `EAGAIN` when `RLIMIT_SIGPENDING` is used up.
 pub fn kick(tid: Pid) -> nix::Result<()> {
     crate::sys::tgkill(Pid::this(), tid, KICK_SIGNAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_attachment_stays_when_an_older_one_goes() {
+        let mut flags = [0; 2];
+        let [old, new] = flags.each_mut().map(ptr::from_mut);
+        // SAFETY: both flags outlive the attachments.
+        let (first, second) = unsafe { (Attachment::new(old), Attachment::new(new)) };
+        drop(first);
+        leave_guest();
+        drop(second);
+        leave_guest();
+        assert_eq!(flags, [0, 1]);
+    }
 }

@@ -131,7 +131,7 @@ impl Vcpu {
     /// Kicks of the calling thread reach this vCPU from now on.
     pub fn attach(&mut self) {
         let flag = &raw mut self.fd.get_kvm_run().immediate_exit;
-        // Dropping an attachment resets what a newer one of the same thread has set.
+        // An older attachment of this same vCPU must not end the new one.
         self.attachment = None;
         // SAFETY: the page belongs to `fd`, which is dropped after the attachment.
         self.attachment = Some(unsafe { Attachment::new(flag) });
