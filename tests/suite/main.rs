@@ -39,19 +39,22 @@ fn main() -> ExitCode {
     }
     // A native program that dies is expected here, and leaves no core file.
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
-    heed_hangups();
+    heed_signals();
     match trials() {
         Ok(trials) => libtest_mimic::run(&Arguments::from_args(), trials).exit_code(),
         Err(error) => exit_code(Err(error)),
     }
 }
 
-/// nohup(1) makes all that is started here ignore SIGHUP, which programs expect to die of.
+/// nohup(1) makes all that is started here ignore SIGHUP, and a script what it starts in the background SIGINT and
+/// SIGQUIT, which programs expect to die of.
 #[expect(unsafe_code, reason = "signal(2)")]
-fn heed_hangups() {
+fn heed_signals() {
     use nix::sys::signal::{SigHandler, Signal, signal};
-    // SAFETY: the default action runs no code of ours.
-    let _ = unsafe { signal(Signal::SIGHUP, SigHandler::SigDfl) };
+    for ignored in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
+        // SAFETY: the default action runs no code of ours.
+        let _ = unsafe { signal(ignored, SigHandler::SigDfl) };
+    }
 }
 
 fn trials() -> Result<Vec<Trial>, String> {
