@@ -18,13 +18,13 @@ kvm_se_landing_start:
     mov     %cs, %ecx
     lea     -{USER_CS}(%rcx), %rcx
     jrcxz   7f
-    jmp     9f
+    jmp     10f
 7:
     .endm
     .macro check_ring0
 # sysretq traps too early with TF, and clears RF: such a call is the runner's.
     test    ${TF_OR_RF}, %r11d
-    jnz     9f
+    jnz     10f
     .endm
     .macro leave_ring3
 # A store to a page without memory is an exit, and a cheaper one than the page fault that needs ring 0.
@@ -40,6 +40,46 @@ kvm_se_landing_start:
     sysretq
     .endm
 
+# A call that is not answered here is another thread's, as long as one waits for it: WORD_PATIENCE says for how many
+# turns this one then waits for its answer. Without flags to be changed, they are counted in rax.
+    .macro ask_ring3
+    mov     words + {WORD_PATIENCE}(%rip), %rcx
+    jrcxz   10f
+    jmp     14f
+    .endm
+    .macro post_ring3
+14: mov     %rax, words + {WORD_NUMBER}(%rip)
+    mov     %rdi, words + {WORD_ARGS}(%rip)
+    mov     %rsi, words + {WORD_ARGS} + 8(%rip)
+    mov     %rdx, words + {WORD_ARGS} + 16(%rip)
+    mov     %r10, words + {WORD_ARGS} + 24(%rip)
+    mov     %r8, words + {WORD_ARGS} + 32(%rip)
+    mov     %r9, words + {WORD_ARGS} + 40(%rip)
+    movq    ${POSTED}, words + {WORD_STATE}(%rip)
+    .globl kvm_se_landing_posted
+kvm_se_landing_posted:
+    mov     %rcx, %rax
+11: mov     words + {WORD_STATE}(%rip), %rcx
+    jrcxz   12f
+    lea     -{REFUSED}(%rcx), %rcx
+    jrcxz   13f
+    lea     -1(%rax), %rax
+    mov     %rax, %rcx
+    jrcxz   13f
+    pause
+    jmp     11b
+13: mov     words + {WORD_NUMBER}(%rip), %rax
+    mov     words + {WORD_RETURN}(%rip), %rcx
+    leave_ring3
+12: answer  {WORD_RESULT}, back_ring3
+    .globl kvm_se_landing_posted_end
+kvm_se_landing_posted_end:
+    .endm
+    .macro ask_ring0
+    .endm
+    .macro post_ring0
+    .endm
+
 # The value of `word` is what the call returns. `back` goes on behind the `syscall`.
     .macro answer word, back
     mov     words + {WORD_RETURN}(%rip), %rcx
@@ -52,14 +92,15 @@ kvm_se_landing_start:
     jrcxz   \label
     .endm
 
-    .macro landing check, leave, back
+    .macro landing check, ask, post, leave, back
     mov     %rcx, words + {WORD_RETURN}(%rip)
     \check
     goto_if_number {NR_GETPID}, 1f
     goto_if_number {NR_GETTID}, 2f
     mov     words + {WORD_IDS_MAY_DIFFER}(%rip), %rcx
     jrcxz   8f
-9:  mov     words + {WORD_RETURN}(%rip), %rcx
+9:  \ask
+10: mov     words + {WORD_RETURN}(%rip), %rcx
     \leave
 1:  answer  {WORD_PID}, \back
 2:  answer  {WORD_TID}, \back
@@ -72,16 +113,17 @@ kvm_se_landing_start:
 4:  answer  {WORD_EUID}, \back
 5:  answer  {WORD_GID}, \back
 6:  answer  {WORD_EGID}, \back
+    \post
     .endm
 
     .globl kvm_se_landing_ring3
 kvm_se_landing_ring3:
-    landing check_ring3, leave_ring3, back_ring3
+    landing check_ring3, ask_ring3, post_ring3, leave_ring3, back_ring3
 
     .balign 16
     .globl kvm_se_landing_ring0
 kvm_se_landing_ring0:
-    landing check_ring0, leave_ring0, back_ring0
+    landing check_ring0, ask_ring0, post_ring0, leave_ring0, back_ring0
 
     .globl kvm_se_landing_end
 kvm_se_landing_end:

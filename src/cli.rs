@@ -46,6 +46,9 @@ pub(crate) struct Options {
     /// Randomise addresses, as Linux does by default
     #[arg(long)]
     aslr: bool,
+    /// Let every system call leave the guest, as on hardware where that is cheap
+    #[arg(long)]
+    no_exitless: bool,
     /// Show system calls on stderr, or write them to a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     strace: Option<Option<PathBuf>>,
@@ -192,6 +195,7 @@ impl Options {
             stats: self.stats,
             missing: self.missing,
             aslr: self.aslr,
+            exitless: !self.no_exitless,
             verbose: self.verbose,
         })
     }

@@ -16,6 +16,7 @@ use crate::sys::thread;
 /// # Errors
 /// `EAGAIN` when there are no more vCPUs, or threads of the host.
 pub fn clone_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    task.end_exitless();
     let process = Arc::clone(&task.process);
     let machine = process.mm.machine();
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;

@@ -121,6 +121,7 @@ fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState, shares_descr
     mm.finish_fork(plan).map_err(|_| VmError::Full("mappings"))?;
     mm.machine().rebuild(&mut task.vcpu, state, shares_descriptors)?;
     task.begin();
+    task.restart_exitless();
     task.process.missing.clear();
     task.robust_list = RobustList::default();
     task.process.threads.restart(task);
@@ -171,6 +172,7 @@ pub fn vfork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
 ///
 /// A thread of the runner's sleeps while it lives: the child works on that one's stack and thread-local variables.
 pub fn share_memory(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    task.end_exitless();
     let mm = task.process.mm.clone();
     let child = child_sharing_memory(task, new, task.signals.of_thread())?;
     if let Err(errno) = task.signals.hold_off() {

@@ -3,6 +3,7 @@
 pub mod aio;
 pub mod clone;
 pub mod exit;
+pub mod exitless;
 pub mod fork;
 pub mod handover;
 mod inherited;

@@ -21,6 +21,8 @@ pub struct Settings {
     pub missing: bool,
     /// Randomise addresses.
     pub aslr: bool,
+    /// Let another thread answer calls, where exits are dear.
+    pub exitless: bool,
     /// How much the runner says of itself.
     pub verbose: u8,
 }

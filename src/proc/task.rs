@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nix::unistd::Pid;
 
+use super::exitless::Exitless;
 use super::stop::StopPoint;
 use super::{Process, RobustList, ThreadSignals};
 use crate::abi::{Errno, UserAddr};
@@ -35,6 +36,8 @@ pub struct Task {
     pub(super) extended_layout: Layout,
     /// Why it cannot run, found where that could not be reported.
     pub(super) broken: Option<VmError>,
+    /// How its calls are answered without an exit.
+    pub(super) exitless: Exitless,
     tid: Pid,
 }
 
@@ -44,6 +47,7 @@ impl Task {
         let mut task = Self::asleep(vcpu, process, ThreadSignals::new(mask));
         task.begin();
         task.process.threads.restart(&task);
+        task.exitless = Exitless::new(!task.process.settings.exitless);
         task
     }
 
@@ -61,6 +65,7 @@ impl Task {
             signals,
             extended_layout,
             broken: None,
+            exitless: Exitless::new(true),
             tid: nix::unistd::gettid(),
         }
     }
@@ -74,7 +79,8 @@ impl Task {
     }
 
     /// The user and group ids of the thread may be others from now on, or later without its doing.
-    pub fn forget_user_ids(&self) {
+    pub fn forget_user_ids(&mut self) {
+        self.end_exitless();
         self.process.mm.machine().forget_user_ids(&self.vcpu);
     }
 

@@ -10,7 +10,7 @@
 
 #![expect(unsafe_code, reason = "signal handlers, which get pointers")]
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use nix::unistd::Pid;
 
@@ -71,6 +71,8 @@ struct Caught {
     slot: Place,
     /// Sent signals of [`FAULT_SIGNALS`].
     sent: [Place; FAULT_SIGNALS.len()],
+    /// The thread that gets what is sent to this one, or 0.
+    send_on_to: AtomicI32,
     /// What the guest blocks, bit `signal - 1` for each; of interest for [`FAULT_SIGNALS`] alone.
     guest_mask: AtomicU64,
 }
@@ -82,6 +84,7 @@ thread_local! {
             attention: AtomicU32::new(0),
             slot: Place::new(),
             sent: [const { Place::new() }; FAULT_SIGNALS.len()],
+            send_on_to: AtomicI32::new(0),
             guest_mask: AtomicU64::new(0),
         }
     };
@@ -143,6 +146,11 @@ extern "C" fn on_signal(_signal: i32, siginfo: *mut libc::siginfo_t, context: *m
     call_attention(context);
 }
 
+/// What processes send to the calling thread, which is none of the guest's and blocks what it can, is `thread`'s.
+pub fn send_on_to(thread: Pid) {
+    CAUGHT.with(|caught| caught.send_on_to.store(thread.as_raw(), Ordering::SeqCst));
+}
+
 /// The signal of a kick, which is never blocked on the host, and the code that tells it from those of the guest.
 const KICK: (i32, i32) = (libc::SIGTRAP, i32::MIN + 50);
 
@@ -165,6 +173,12 @@ fn is_kick(siginfo: &RawSigInfo) -> bool {
 pub(super) fn on_sent(signal: i32, siginfo: &RawSigInfo, context: *mut libc::ucontext_t) {
     if is_kick(siginfo) {
         return call_attention(context);
+    }
+    let other = CAUGHT.with(|caught| caught.send_on_to.load(Ordering::SeqCst));
+    if other != 0 {
+        // If that thread is about to end, so is this one.
+        let _ = send(Pid::this(), Pid::from_raw(other), siginfo);
+        return;
     }
     let Some(index) = FAULT_SIGNALS.iter().position(|&one| one == signal) else { return };
     let is_blocked = CAUGHT.with(|caught| caught.guest_mask.load(Ordering::SeqCst)) >> (signal - 1) & 1 == 1;

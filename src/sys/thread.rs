@@ -47,6 +47,18 @@ fn prepare_library() -> io::Result<()> {
     Ok(())
 }
 
+/// On how many processors the calling thread may run.
+pub fn nr_processors() -> usize {
+    // SAFETY: the set is plain bits, which the kernel fills.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        match libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) {
+            0 => usize::try_from(libc::CPU_COUNT(&set)).unwrap_or(1),
+            _ => 1,
+        }
+    }
+}
+
 /// unshare(2): what the calling thread shares with others becomes its own, `CLONE_FS` or `CLONE_FILES`.
 pub fn unshare(what: u64) -> Result<(), Errno> {
     // SAFETY: the table of descriptors or the working directory is copied; what is open stays open.

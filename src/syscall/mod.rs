@@ -7,6 +7,7 @@ mod clone;
 mod descriptor;
 mod event;
 mod exec;
+mod exitless;
 mod futex;
 mod handler;
 mod host;
@@ -54,6 +55,7 @@ mod xattr;
 
 use crate::abi::{Errno, UserAddr};
 use crate::proc::{End, Settings, Task};
+use exitless::Kind;
 pub use handler::Handler;
 pub use stats::Stats;
 pub use strace::Tracer;
@@ -125,7 +127,7 @@ pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<End> {
     // The kernel looks at the low 32 bits alone.
     let (nr, args) = (regs.syscall_nr() & u64::from(u32::MAX), regs.syscall_args());
     let result = match observer {
-        None => execute(task, nr, &args),
+        None => execute_exit(task, nr, &args),
         Some(observer) => observer.execute(task, nr, &args),
     };
     match result {
@@ -137,6 +139,24 @@ pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<End> {
         Ok(Outcome::Exit(end)) => return Some(end),
     }
     None
+}
+
+/// A call that has left the guest.
+fn execute_exit(task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
+    match exitless::kind(nr) {
+        Kind::Exit => execute(task, nr, args),
+        Kind::About(_) => {
+            let result = execute(task, nr, args);
+            task.note_exit(exitless::answer);
+            result
+        }
+        Kind::SetsApart => {
+            if exitless::sets_apart(nr, args) {
+                task.end_exitless();
+            }
+            execute(task, nr, args)
+        }
+    }
 }
 
 fn execute(task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {

@@ -40,6 +40,22 @@ mod word {
     pub(super) const EGID: u64 = 48;
     /// Not 0 when the four words before it may be out of date.
     pub(super) const IDS_MAY_DIFFER: u64 = 56;
+    /// For how many turns a call that is not answered here waits for another thread to answer it; 0 when none would.
+    pub(super) const PATIENCE: u64 = 64;
+    /// How far such a call is: a constant of `state`.
+    pub(super) const STATE: u64 = 72;
+    /// Its result.
+    pub(super) const RESULT: u64 = 80;
+    /// Its number, and six arguments behind it.
+    pub(super) const NUMBER: u64 = 88;
+    pub(super) const ARGS: u64 = 96;
+}
+
+/// What [`word::STATE`] says.
+mod state {
+    pub(super) const ANSWERED: u64 = 0;
+    pub(super) const POSTED: u64 = 1;
+    pub(super) const REFUSED: u64 = 2;
 }
 
 global_asm!(
@@ -56,6 +72,13 @@ global_asm!(
     WORD_GID = const word::GID,
     WORD_EGID = const word::EGID,
     WORD_IDS_MAY_DIFFER = const word::IDS_MAY_DIFFER,
+    WORD_PATIENCE = const word::PATIENCE,
+    WORD_STATE = const word::STATE,
+    WORD_RESULT = const word::RESULT,
+    WORD_NUMBER = const word::NUMBER,
+    WORD_ARGS = const word::ARGS,
+    POSTED = const state::POSTED,
+    REFUSED = const state::REFUSED,
     NR_GETPID = const libc::SYS_getpid,
     NR_GETTID = const libc::SYS_gettid,
     NR_GETUID = const libc::SYS_getuid,
@@ -70,6 +93,8 @@ unsafe extern "C" {
     static kvm_se_landing_end: u8;
     static kvm_se_landing_ring0: u8;
     static kvm_se_landing_ring3: u8;
+    static kvm_se_landing_posted: u8;
+    static kvm_se_landing_posted_end: u8;
 }
 
 /// Ids of a guest thread and its process, as the calls return them.
@@ -106,6 +131,17 @@ pub(super) enum OnPad {
     Call,
     /// Its call has been answered.
     Answered,
+}
+
+/// A call that another thread is asked to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// Its number.
+    pub nr: u64,
+    /// Its arguments.
+    pub args: [u64; 6],
+    /// Where user code goes on.
+    pub rip: u64,
 }
 
 const PAD_LEN: u64 = 2 * PAGE_SIZE;
@@ -157,10 +193,19 @@ impl Pad {
     pub(super) fn leave(&self, regs: &mut UserRegs, system: &SystemMemory) -> Option<OnPad> {
         let offset = regs.rip.wrapping_sub(self.base);
         let rest = code().get(usize::try_from(offset).ok()?..).filter(|rest| !rest.is_empty())?;
-        let on_pad = if is_way_back(rest) { OnPad::Answered } else { OnPad::Call };
+        let mut on_pad = if is_way_back(rest) { OnPad::Answered } else { OnPad::Call };
         // Its first instruction is what saves rcx.
         if on_pad == OnPad::Call && regs.rip != self.entry() {
-            regs.rcx = system.word(self.words + word::RETURN).load(Ordering::Relaxed);
+            let word = |offset| system.word(self.words + offset).load(Ordering::Acquire);
+            regs.rcx = word(word::RETURN);
+            if has_posted(offset) {
+                (on_pad, regs.rax) = match word(word::STATE) {
+                    state::ANSWERED => (OnPad::Answered, word(word::RESULT)),
+                    _ => (OnPad::Call, word(word::NUMBER)),
+                };
+                // Nobody else may answer it from here on.
+                system.word(self.words + word::STATE).store(state::ANSWERED, Ordering::Relaxed);
+            }
         }
         regs.rip = regs.rcx;
         regs.rflags = RFlags::sanitised(regs.r11);
@@ -187,6 +232,42 @@ impl Pad {
         }
     }
 
+    /// Has another thread answer calls, each of which waits `turns` for it; nobody answers if that is 0.
+    pub(super) fn set_patience(&self, turns: u64, system: &SystemMemory) {
+        system.word(self.words + word::PATIENCE).store(turns, Ordering::Relaxed);
+    }
+
+    /// The call that waits to be answered by another thread.
+    pub(super) fn posted(&self, system: &SystemMemory) -> Option<Posted> {
+        let word = |offset| system.word(self.words + offset);
+        if word(word::STATE).load(Ordering::Acquire) != state::POSTED {
+            return None;
+        }
+        let nr = word(word::NUMBER).load(Ordering::Relaxed);
+        let args = std::array::from_fn(|index| word(word::ARGS + 8 * index as u64).load(Ordering::Relaxed));
+        Some(Posted { nr, args, rip: word(word::RETURN).load(Ordering::Relaxed) })
+    }
+
+    /// Answers that call, or tells it to leave the guest.
+    pub(super) fn settle(&self, answer: Option<u64>, system: &SystemMemory) {
+        let word = |offset| system.word(self.words + offset);
+        let state = match answer {
+            Some(result) => {
+                word(word::RESULT).store(result, Ordering::Relaxed);
+                state::ANSWERED
+            }
+            None => state::REFUSED,
+        };
+        word(word::STATE).store(state, Ordering::Release);
+    }
+
+    /// As the code does it.
+    #[cfg(test)]
+    pub(super) fn post(&self, nr: u64, system: &SystemMemory) {
+        system.word(self.words + word::NUMBER).store(nr, Ordering::Relaxed);
+        system.word(self.words + word::STATE).store(state::POSTED, Ordering::Release);
+    }
+
     /// User and group ids are no longer answered.
     pub(super) fn forget_user_ids(&self, system: &SystemMemory) {
         system.word(self.words + word::IDS_MAY_DIFFER).store(1, Ordering::Relaxed);
@@ -205,6 +286,11 @@ fn code() -> &'static [u8] {
 
 fn offset_of(label: *const u8) -> u64 {
     (label.addr() - (&raw const kvm_se_landing_start).addr()) as u64
+}
+
+/// Is the code at `offset` behind the posting of a call for another thread?
+fn has_posted(offset: u64) -> bool {
+    (offset_of(&raw const kvm_se_landing_posted)..offset_of(&raw const kvm_se_landing_posted_end)).contains(&offset)
 }
 
 /// Does `code` begin with the instruction that goes back to user code?
@@ -260,7 +346,31 @@ mod tests {
             let mut regs = regs(pad.code() + at as u64);
             pad.leave(&mut regs, &system) == Some(OnPad::Answered) && regs.rip == 0x7000
         });
-        assert_eq!(answered.count(), 12, "six calls at two levels");
+        assert_eq!(answered.count(), 13, "six calls at two levels, and what another thread answers");
+    }
+
+    #[test]
+    fn a_posted_call_is_answered_once() {
+        let (pad, system) = pad(Landing::Ring3);
+        let first = pad.code() + offset_of(&raw const kvm_se_landing_posted);
+        let end = pad.code() + offset_of(&raw const kvm_se_landing_posted_end);
+        let leave = |rip| {
+            let mut regs = regs(rip);
+            (pad.leave(&mut regs, &system), regs.rax, regs.rip)
+        };
+        let post = || pad.post(39, &system);
+        for rip in first..end - 2 {
+            post();
+            assert_eq!(pad.posted(&system).map(|posted| posted.nr), Some(39));
+            assert_eq!((leave(rip), pad.posted(&system)), ((Some(OnPad::Call), 39, SAVED), None));
+            post();
+            pad.settle(None, &system);
+            assert_eq!(leave(rip), (Some(OnPad::Call), 39, SAVED));
+            post();
+            pad.settle(Some(7), &system);
+            assert_eq!(leave(rip), (Some(OnPad::Answered), 7, SAVED));
+        }
+        assert_eq!(leave(first - 1).0, Some(OnPad::Call), "not posted yet");
     }
 
     #[test]

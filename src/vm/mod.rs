@@ -1,6 +1,7 @@
 //! The virtual machine: the only layer that knows KVM.
 
 pub mod doctor;
+pub mod door;
 pub mod kick;
 pub mod landing;
 pub mod layout;
@@ -14,7 +15,8 @@ pub mod system;
 pub mod trap;
 pub mod vcpu;
 
-pub use landing::Ids;
+pub use door::Door;
+pub use landing::{Ids, Posted};
 pub use machine::Machine;
 pub use trap::{BadExit, Trap};
 pub use vcpu::{Vcpu, VcpuState};

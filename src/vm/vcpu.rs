@@ -13,11 +13,13 @@
 
 #![expect(unsafe_code, reason = "a pointer to immediate_exit for the kick handler; KVM_SET_XSAVE")]
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use kvm_bindings::{Msrs, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs, kvm_xsave};
 use kvm_ioctls::{SyncReg, VcpuExit, VcpuFd};
 
+use super::door::Door;
 use super::kick::Attachment;
 use super::landing::{Ids, Landing, OnPad, Pad};
 use super::layout::{DOORBELL, DOORBELL_GPA, KERNEL_BASE};
@@ -86,6 +88,8 @@ pub struct Vcpu {
     landing: Landing,
     regs: UserRegs,
     resume: Resume,
+    /// Open while it is in guest mode, for a thread that answers its calls.
+    door: Option<Arc<Door>>,
 }
 
 /// The complete state of user code, to be loaded into another vCPU.
@@ -107,6 +111,7 @@ impl Vcpu {
             landing: Landing::Ring0,
             regs: UserRegs::default(),
             resume: Resume::User,
+            door: None,
         };
         vcpu.load_special_registers()?;
         vcpu.fd.set_sync_valid_reg(SyncReg::Register);
@@ -174,6 +179,19 @@ impl Vcpu {
         Ok(())
     }
 
+    /// The door to its pad, for a thread that answers its calls from now on; `None` where an exit costs less.
+    pub(super) fn make_door(&mut self) -> Option<Arc<Door>> {
+        let pad = self.setup.pages.pad.filter(|_| self.landing == Landing::Ring3)?;
+        Some(self.door.insert(Arc::new(Door::new(pad))).clone())
+    }
+
+    /// No other thread answers its calls from now on.
+    pub(super) fn remove_door(&mut self, system: &SystemMemory) {
+        if let Some(door) = self.door.take() {
+            door.set_patience(0, system);
+        }
+    }
+
     /// What calls that are answered inside the guest return from now on.
     pub(super) fn tell(&self, ids: Ids, system: &SystemMemory) {
         if let Some(pad) = self.setup.pages.pad {
@@ -194,7 +212,14 @@ impl Vcpu {
             if let Some(trap) = self.load(system) {
                 return Ok(trap);
             }
-            let exit = match self.fd.run() {
+            if let Some(door) = &self.door {
+                door.open();
+            }
+            let result = self.fd.run();
+            if let Some(door) = &self.door {
+                door.shut();
+            }
+            let exit = match result {
                 Ok(VcpuExit::IoOut(port, _)) => Exit::Port(port),
                 Ok(VcpuExit::MmioWrite(at, _)) if at.wrapping_sub(DOORBELL_GPA) < PAGE_SIZE => Exit::Store(at),
                 Ok(VcpuExit::MmioRead(at, _)) if at.wrapping_sub(DOORBELL_GPA) < PAGE_SIZE => Exit::Load(at),
@@ -250,7 +275,9 @@ impl Vcpu {
         self.regs = user_regs(&self.fd.sync_regs_mut().regs);
         self.resume = Resume::User;
         match self.leave_pad(system) {
-            Some(_) => Trap::Syscall,
+            Some(OnPad::Call) => Trap::Syscall,
+            // Another thread's answer came when this one was no longer waiting.
+            Some(OnPad::Answered) => Trap::Kicked,
             None => Trap::PageFault { addr: DOORBELL + at % PAGE_SIZE, code: PageFaultCode::USER | access },
         }
     }

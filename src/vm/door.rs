@@ -1,0 +1,111 @@
+//! Calls that another thread answers while their vCPU waits for them inside the guest.
+//!
+//! The thread that drives the vCPU and the one that answers exclude each other. The door to the vCPU's pad is open while
+//! that is in guest mode, and only then does the other thread take a call in; to shut it is to wait for the answer.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::landing::{Pad, Posted};
+use super::system::SystemMemory;
+
+/// The door to one vCPU's pad.
+#[derive(Debug)]
+pub struct Door {
+    pad: Pad,
+    /// Held by the other thread while it answers.
+    is_open: Mutex<bool>,
+}
+
+impl Door {
+    pub(super) fn new(pad: Pad) -> Self {
+        Self { pad, is_open: Mutex::new(false) }
+    }
+
+    /// The vCPU is about to enter guest mode.
+    pub(super) fn open(&self) {
+        *self.lock() = true;
+    }
+
+    /// The vCPU has left guest mode. What was taken in is answered when this returns.
+    pub(super) fn shut(&self) {
+        *self.lock() = false;
+    }
+
+    /// Has calls wait for so many turns; 0 for none.
+    pub(super) fn set_patience(&self, turns: u64, system: &SystemMemory) {
+        self.pad.set_patience(turns, system);
+    }
+
+    /// Answers the call that waits, if one does; returns whether it did. What `answer` refuses leaves the guest.
+    pub(super) fn answer(&self, system: &SystemMemory, answer: impl FnOnce(Posted) -> Option<u64>) -> bool {
+        if self.pad.posted(system).is_none() {
+            return false;
+        }
+        let is_open = self.lock();
+        // Meanwhile the runner may have answered it.
+        let Some(posted) = is_open.then(|| self.pad.posted(system)).flatten() else { return false };
+        let result = answer(posted);
+        self.pad.settle(result, system);
+        result.is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.is_open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::super::landing::Landing;
+    use super::*;
+
+    fn door() -> (Door, SystemMemory) {
+        let system = SystemMemory::new().unwrap();
+        let words = system.allocate_page().unwrap();
+        (Door::new(Pad::new(0, words, Landing::Ring3).unwrap()), system)
+    }
+
+    #[test]
+    fn a_call_is_answered_once_while_the_door_is_open() {
+        let (door, system) = door();
+        let answer = || door.answer(&system, |posted| Some(posted.nr));
+        door.open();
+        assert!(!answer(), "there is none");
+        door.shut();
+        door.pad.post(39, &system);
+        assert!(!answer());
+        door.open();
+        assert!(answer() && !answer());
+        door.pad.post(40, &system);
+        assert!(!door.answer(&system, |_| None), "refused");
+        assert!(!answer(), "and not asked for again");
+    }
+
+    #[test]
+    fn to_shut_the_door_is_to_wait_for_the_answer() {
+        let (door, system) = door();
+        let (begun, has_begun) = channel();
+        let (go_on, may_go_on) = channel();
+        door.open();
+        door.pad.post(39, &system);
+        thread::scope(|scope| {
+            let answer = move |_| {
+                begun.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                Some(0)
+            };
+            let answering = scope.spawn(|| door.answer(&system, answer));
+            has_begun.recv().unwrap();
+            let shutting = scope.spawn(|| door.shut());
+            thread::yield_now();
+            assert!(!shutting.is_finished());
+            go_on.send(()).unwrap();
+            shutting.join().unwrap();
+            assert!(door.pad.posted(&system).is_none(), "it is answered");
+            assert!(answering.join().unwrap());
+        });
+    }
+}

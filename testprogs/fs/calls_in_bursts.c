@@ -1,0 +1,246 @@
+// Thousands of calls in a row, which kvm-se may answer without leaving the guest: each result is right, registers and flags
+// are kept, signals come between them, and what changes for the calling thread changes for the next call.
+#include "check.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+enum { SIZE = 64 * 1024 };
+
+static int file;
+static unsigned char expected[SIZE];
+
+static void make_file(void) {
+    for (int i = 0; i < SIZE; i++)
+        expected[i] = (unsigned char)(i * 7 + i / 251);
+    file = open("burst", O_RDWR | O_CREAT | O_EXCL, 0600);
+    REQUIRE(file >= 0 && write(file, expected, SIZE) == SIZE);
+}
+
+static unsigned next(unsigned *state) { return *state = *state * 1103515245 + 12345, *state >> 8; }
+
+// Returns how many of the results were wrong.
+static int read_at_random(int rounds) {
+    int wrong = 0;
+    unsigned state = 1;
+    unsigned char got[64];
+    for (int i = 0; i < rounds; i++) {
+        unsigned at = next(&state) % (SIZE - 64), length = next(&state) % 64;
+        wrong += pread(file, got, length, at) != (ssize_t)length || memcmp(got, expected + at, length) != 0;
+    }
+    return wrong;
+}
+
+static int files_and_errors(int rounds) {
+    int wrong = 0;
+    struct stat status;
+    char path[4096];
+    for (int i = 0; i < rounds; i++) {
+        int fd = open("burst", O_RDONLY);
+        wrong += fd != file + 1;
+        wrong += fstat(fd, &status) != 0 || status.st_size != SIZE;
+        wrong += lseek(fd, i, SEEK_SET) != i || lseek(fd, 0, SEEK_CUR) != i;
+        wrong += fcntl(fd, F_GETFD) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_GETFD) != FD_CLOEXEC;
+        wrong += write(fd, "x", 1) != -1 || errno != EBADF;
+        wrong += syscall(SYS_read, fd, 16, 8) != -1 || errno != EFAULT;
+        wrong += close(fd) != 0 || close(fd) != -1 || errno != EBADF;
+        wrong += open("missing", O_RDONLY) != -1 || errno != ENOENT;
+        wrong += stat("burst/below", &status) != -1 || errno != ENOTDIR;
+        wrong += access((char *)16, F_OK) != -1 || errno != EFAULT;
+        wrong += getcwd(path, sizeof path) != path || path[0] != '/';
+        wrong += readlink("burst", path, sizeof path) != -1 || errno != EINVAL;
+    }
+    return wrong;
+}
+
+static int memory(int rounds) {
+    int wrong = 0;
+    for (int i = 0; i < rounds; i++) {
+        unsigned char *at = mmap(NULL, SIZE, PROT_READ, MAP_PRIVATE, file, 0);
+        wrong += at == MAP_FAILED || at[i] != expected[i];
+        wrong += mprotect(at, 4096, PROT_READ | PROT_WRITE) != 0;
+        at[i % 4096] = 1;
+        wrong += munmap(at, SIZE) != 0 || syscall(SYS_access, at, F_OK) != -1 || errno != EFAULT;
+    }
+    return wrong;
+}
+
+static volatile int ticks, faults;
+
+static void on_alarm(int signal) {
+    (void)signal;
+    ticks++;
+}
+
+static void on_fault(int signal) {
+    (void)signal;
+    faults++;
+}
+
+// One call with chosen flags: everything but rax, rcx and r11 is as before, and those are what the processor leaves.
+static bool reads_cleanly(unsigned long flags) {
+    unsigned char got = 0;
+    register long r10 __asm__("r10") = 77;
+    register long r8 __asm__("r8") = 0x1234567890;
+    unsigned long after, rcx, r11, behind, result = SYS_pread64;
+    __asm__ volatile("sub $256, %%rsp\n"
+                     "push %[flags]\n"
+                     "popf\n"
+                     "syscall\n"
+                     "1: pushf\n"
+                     "pop %[after]\n"
+                     "cld\n"
+                     "mov %%rcx, %[rcx]\n"
+                     "mov %%r11, %[r11]\n"
+                     "lea 1b(%%rip), %[behind]\n"
+                     "add $256, %%rsp\n"
+                     : [after] "=&r"(after), [rcx] "=&r"(rcx), [r11] "=&r"(r11), [behind] "=&r"(behind), "+a"(result)
+                     : [flags] "r"(flags), "D"((long)file), "S"(&got), "d"(1L), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "cc", "memory");
+    return result == 1 && got == expected[77] && rcx == behind && (after & 0xcd5) == (flags & 0xcd5) && r11 == after &&
+           r10 == 77 && r8 == 0x1234567890;
+}
+
+static void while_signals_come(void) {
+    enum { CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, DF = 0x400, OF = 0x800, ALWAYS = 0x202 };
+    static const unsigned long flags[] = {CF | ZF, PF | SF | DF, AF | OF, 0, CF | PF | AF | ZF | SF | DF | OF};
+    CHECK(signal(SIGALRM, on_alarm) != SIG_ERR && signal(SIGSEGV, on_fault) != SIG_ERR);
+    int wrong = 0;
+    for (int round = 0; round < 500; round++) {
+        REQUIRE(setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 50 + round}, NULL) == 0);
+        for (unsigned i = 0; ticks == round; i++)
+            wrong += !reads_cleanly(flags[i % 5] | ALWAYS);
+    }
+    CHECK_EQ(wrong, 0);
+    // Of signals like this a sender may have any thread take one.
+    for (int i = 0; i < 200; i++) {
+        wrong += kill(getpid(), SIGSEGV) != 0;
+        wrong += read_at_random(5);
+    }
+    CHECK(wrong == 0 && faults == 200);
+}
+
+// A call that blocks does so, and a signal ends it.
+static void blocking(void) {
+    int ends[2], wrong = 0;
+    char byte = 'b';
+    struct sigaction action = {.sa_handler = on_alarm};
+    CHECK_OK(sigaction(SIGALRM, &action, NULL));
+    CHECK_OK(pipe(ends));
+    CHECK_OK(mkfifo("fifo", 0600));
+    for (int i = 0; i < 20; i++) {
+        wrong += read_at_random(200);
+        REQUIRE(setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 3000}, NULL) == 0);
+        wrong += (i % 2 ? read(ends[0], &byte, 1) : open("fifo", O_RDONLY)) != -1 || errno != EINTR;
+        wrong += write(ends[1], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1 || byte != 'b';
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
+static int in_child(int (*body)(void)) {
+    pid_t child = fork();
+    if (child == 0)
+        _exit(body());
+    int status;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static int reads_on(void) { return read_at_random(3000) != 0; }
+
+static int with_limit(void) {
+    struct rlimit limit = {SIZE, SIZE};
+    int wrong = read_at_random(1000), fd = open("burst", O_WRONLY);
+    wrong += pwrite(fd, expected, 1, 0) != 1 || setrlimit(RLIMIT_FSIZE, &limit) != 0 || read_at_random(1000);
+    if (wrong != 0)
+        return 1;
+    pwrite(fd, "x", 1, SIZE);
+    return 2;
+}
+
+static int with_other_ids(void) {
+    int wrong = read_at_random(1000) + files_and_errors(100);
+    REQUIRE(chmod("burst", 0600) == 0 && chmod(".", 0711) == 0);
+    REQUIRE(syscall(SYS_setresuid, 1001, 1001, 1001) == 0);
+    for (int i = 0; i < 500; i++)
+        wrong += open("burst", O_RDONLY) != -1 || errno != EACCES || access("burst", R_OK) != -1 || errno != EACCES;
+    return wrong != 0;
+}
+
+static int with_another_file_table(void) {
+    int wrong = read_at_random(1000), ends[2];
+    char byte;
+    REQUIRE(pipe(ends) == 0);
+    pid_t child = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_FS | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == 0) {
+        REQUIRE(read(ends[0], &byte, 1) == 1 && read_at_random(500) == 0);
+        REQUIRE(close(file) == 0 && chdir("/") == 0);
+        _exit(0);
+    }
+    wrong += read_at_random(1000) + (unshare(CLONE_FILES | CLONE_FS) != 0) + read_at_random(1000);
+    wrong += write(ends[1], "x", 1) != 1;
+    int status;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    wrong += status != 0 || close(ends[0]) != 0 || close(ends[1]) != 0;
+    return wrong + files_and_errors(200) + read_at_random(1000) != 0;
+}
+
+static void *read_in_thread(void *arg) {
+    *(int *)arg = read_at_random(3000);
+    return NULL;
+}
+
+static int nr_threads(void) {
+    char line[256];
+    int count = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    REQUIRE(status);
+    while (fgets(line, sizeof line, status))
+        sscanf(line, "Threads: %d", &count);
+    fclose(status);
+    return count;
+}
+
+static int thread_after_burst(void) {
+    int wrong = read_at_random(2000), wrongs[3] = {1, 1, 1};
+    wrong += nr_threads() != 1;
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, read_in_thread, &wrongs[i]) == 0);
+    wrong += read_at_random(2000);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    return wrong + wrongs[0] + wrongs[1] + wrongs[2] != 0;
+}
+
+int main(void) {
+    make_file();
+    CHECK_EQ(read_at_random(20000), 0);
+    CHECK_EQ(files_and_errors(700), 0);
+    CHECK_EQ(memory(500), 0);
+    while_signals_come();
+    blocking();
+    CHECK_EQ(in_child(reads_on), 0);
+    CHECK_EQ(read_at_random(2000), 0);
+    CHECK_EQ(in_child(with_limit), 1000 + SIGXFSZ);
+    if (geteuid() == 0)
+        CHECK_EQ(in_child(with_other_ids), 0);
+    CHECK_EQ(in_child(with_another_file_table), 0);
+    CHECK_EQ(in_child(thread_after_burst), 0);
+    pid_t child = vfork();
+    if (child == 0)
+        _exit(reads_on());
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK_EQ(read_at_random(2000) + files_and_errors(100), 0);
+    return CHECK_DONE();
+}
