@@ -11,6 +11,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use nix::unistd::{Pid, gettid};
+
 use super::Task;
 use crate::sys;
 use crate::vm::{Door, Posted};
@@ -65,7 +67,7 @@ struct Answerer {
 #[derive(Debug)]
 struct Shared {
     door: Arc<Door>,
-    thread: OnceLock<Thread>,
+    thread: OnceLock<(Thread, Pid)>,
     is_awake: AtomicBool,
     is_over: AtomicBool,
     answers: AtomicU64,
@@ -147,6 +149,7 @@ impl Task {
         answerer.shared.is_over.store(true, Ordering::Relaxed);
         answerer.shared.unpark();
         let _ = answerer.end.recv();
+        answerer.shared.until_gone();
     }
 
     /// In a process that was just made, where no other thread is.
@@ -187,7 +190,7 @@ impl Task {
         let (ended, end) = channel();
         let spawned = sys::thread::spawn((other, answer), move |(mut other, mut answer)| {
             sys::capture::send_on_to(caller);
-            let _ = its.thread.set(thread::current());
+            let _ = its.thread.set((thread::current(), gettid()));
             its.run(&mut other, &mut answer);
             other.process.mm.machine().return_vcpu(other.vcpu);
             drop(ended);
@@ -216,8 +219,19 @@ impl Shared {
 
     fn unpark(&self) {
         // Before it is there it is not asleep.
-        if let Some(thread) = self.thread.get() {
+        if let Some((thread, _)) = self.thread.get() {
             thread.unpark();
+        }
+    }
+
+    /// A thread that has ended is counted until the host kernel has let go of it.
+    fn until_gone(&self) {
+        const PAUSE: Duration = Duration::from_micros(20);
+        const LONGEST: Duration = Duration::from_secs(2);
+        let Some((_, tid)) = self.thread.get() else { return };
+        let started = Instant::now();
+        while sys::tgkill(Pid::this(), *tid, 0).is_ok() && started.elapsed() < LONGEST {
+            thread::sleep(PAUSE);
         }
     }
 

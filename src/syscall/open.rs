@@ -57,7 +57,7 @@ pub(super) fn sys_open_by_handle_at(
 }
 
 /// What the guest gets of a file that was just opened for it.
-fn opened(task: &mut Task, fd: u64) -> Result<u64, Errno> {
+fn opened(task: &Task, fd: u64) -> Result<u64, Errno> {
     if let Err(errno) = procfs::note_opened(task, fd) {
         task.missing(format_args!("/proc/PID/mem of a process that kvm-se runs"));
         task.host(libc::SYS_close, args![fd])?;

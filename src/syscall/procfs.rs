@@ -115,7 +115,7 @@ fn is_own_thread(thread: Pid) -> bool {
 ///
 /// # Errors
 /// `EACCES` for the memory of another runner, `/proc/PID/mem` of any of its threads.
-pub(super) fn note_opened(task: &mut Task, fd: u64) -> Result<(), Errno> {
+pub(super) fn note_opened(task: &Task, fd: u64) -> Result<(), Errno> {
     let Ok(guest_fd) = Fd::decode(fd) else { return Ok(()) };
     let Ok(file) = guest_fd.borrow() else { return Ok(()) };
     // The cheap test first, which other files fail.
@@ -126,10 +126,6 @@ pub(super) fn note_opened(task: &mut Task, fd: u64) -> Result<(), Errno> {
     let name = std::fs::read_link(format!("/proc/self/fd/{}", guest_fd.raw())).unwrap_or_default();
     match ProcessFile::of_name(&name) {
         Some(ProcessFile { owner, view }) if is_own_thread(owner) => {
-            if matches!(view, View::Stat | View::Status | View::Tasks) {
-                // Its threads are counted there.
-                task.end_exitless();
-            }
             let file = (stat.st_dev, stat.st_ino);
             task.process.views.add(file, Shown { view, thread: owner });
             Ok(())

@@ -96,10 +96,15 @@ fn carry_out(task: &mut Task, fd: Fd, transfer: &Transfer) -> Option<Result<u64,
     Some(moved(task, &OpenView { fd, file, shown }, transfer, &pieces))
 }
 
-fn find(task: &Task, fd: Fd) -> Option<(FileId, Shown)> {
+fn find(task: &mut Task, fd: Fd) -> Option<(FileId, Shown)> {
     let stat = nix::sys::stat::fstat(fd.borrow().ok()?).ok()?;
     let file = (stat.st_dev, stat.st_ino);
-    Some((file, task.process.views.find(file)?))
+    let shown = task.process.views.find(file)?;
+    if matches!(shown.view, View::Stat | View::Status | View::Tasks) {
+        // The threads of the process are counted there.
+        task.end_exitless();
+    }
+    Some((file, shown))
 }
 
 /// A descriptor of a file that is shown differently.
