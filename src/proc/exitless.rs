@@ -11,9 +11,11 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::Resource;
 use nix::unistd::{Pid, gettid};
 
 use super::Task;
+use super::limits::is_unlimited;
 use crate::sys;
 use crate::vm::{Door, Posted};
 
@@ -97,6 +99,13 @@ impl Exitless {
         self.paused_at.is_some_and(|at| now.duration_since(at) < self.pause)
     }
 
+    fn wake(&self) {
+        if let Some(Answerer { shared, .. }) = &self.answerer {
+            shared.is_awake.store(true, Ordering::Relaxed);
+            shared.unpark();
+        }
+    }
+
     /// A call was an exit although the other thread is awake: that may not be worth while.
     fn note_exit(&mut self, now: Instant) {
         let Some(answerer) = &mut self.answerer else { return };
@@ -128,16 +137,12 @@ impl Task {
 
     fn weigh_exit(&mut self, answer: fn() -> Answer) {
         let now = Instant::now();
-        let Some(shared) = self.exitless.answerer.as_ref().map(|answerer| answerer.shared.clone()) else {
-            if self.exitless.completes(WORTH_THREAD, now) {
-                self.start_answerer(answer);
-            }
-            return;
-        };
-        if shared.is_awake.load(Ordering::Relaxed) {
-            self.exitless.note_exit(now);
-        } else if !self.exitless.is_paused(now) && self.exitless.completes(WORTH_WAKING, now) {
-            shared.wake();
+        let exitless = &mut self.exitless;
+        match exitless.answerer.as_ref().map(|answerer| answerer.shared.is_awake.load(Ordering::Relaxed)) {
+            None if exitless.completes(WORTH_THREAD, now) => self.start_answerer(answer),
+            Some(true) => exitless.note_exit(now),
+            Some(false) if !exitless.is_paused(now) && exitless.completes(WORTH_WAKING, now) => exitless.wake(),
+            None | Some(false) => {}
         }
     }
 
@@ -145,7 +150,7 @@ impl Task {
     pub fn end_exitless(&mut self) {
         self.exitless.is_barred = true;
         let Some(answerer) = self.exitless.answerer.take() else { return };
-        self.process.mm.machine().remove_door(&mut self.vcpu);
+        self.vcpu.remove_door(self.process.mm.machine().system());
         answerer.shared.is_over.store(true, Ordering::Relaxed);
         answerer.shared.unpark();
         let _ = answerer.end.recv();
@@ -154,7 +159,7 @@ impl Task {
 
     /// In a process that was just made, where no other thread is.
     pub(super) fn restart_exitless(&mut self) {
-        self.process.mm.machine().remove_door(&mut self.vcpu);
+        self.vcpu.remove_door(self.process.mm.machine().system());
         self.exitless = Exitless::new(!self.process.settings.exitless);
     }
 
@@ -171,11 +176,11 @@ impl Task {
     fn answerer(&mut self, answer: Answer) -> Option<Answerer> {
         let process = self.process.clone();
         let machine = process.mm.machine();
-        let door = machine.make_door(&mut self.vcpu)?;
+        let door = self.vcpu.make_door()?;
         // The registers of this vCPU, which never runs, are for what answers calls.
         let state = self.vcpu.state().ok();
         let Some(vcpu) = state.and_then(|state| process.take_vcpu(&state).ok()) else {
-            machine.remove_door(&mut self.vcpu);
+            self.vcpu.remove_door(machine.system());
             return None;
         };
         let shared = Arc::new(Shared {
@@ -196,7 +201,7 @@ impl Task {
             drop(ended);
         });
         if let Err((other, _)) = spawned {
-            machine.remove_door(&mut self.vcpu);
+            self.vcpu.remove_door(machine.system());
             machine.return_vcpu(other.vcpu);
             return None;
         }
@@ -206,17 +211,10 @@ impl Task {
 
 /// Is there a second processor, and nobody who counts what this process takes of them?
 fn is_possible() -> bool {
-    let is_unlimited = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_CPU)
-        .is_ok_and(|(soft, _)| soft == nix::sys::resource::RLIM_INFINITY);
-    is_unlimited && sys::thread::nr_processors() > 1
+    is_unlimited(Resource::RLIMIT_CPU) && sys::thread::nr_processors() > 1
 }
 
 impl Shared {
-    fn wake(&self) {
-        self.is_awake.store(true, Ordering::Relaxed);
-        self.unpark();
-    }
-
     fn unpark(&self) {
         // Before it is there it is not asleep.
         if let Some((thread, _)) = self.thread.get() {
@@ -242,21 +240,21 @@ impl Shared {
     /// The thread that answers.
     fn run(&self, task: &mut Task, answer: &mut Answer) {
         let process = task.process.clone();
-        let machine = process.mm.machine();
+        let system = process.mm.machine().system();
         while !self.is_over() {
             if !self.is_awake.load(Ordering::Relaxed) {
                 thread::park();
                 continue;
             }
-            machine.set_patience(&self.door, PATIENCE);
+            self.door.set_patience(PATIENCE, system);
             let mut looks = Looks::default();
             while looks.go_on() && self.is_awake.load(Ordering::Relaxed) {
-                if machine.answer(&self.door, |posted| answer(task, posted)) {
+                if self.door.answer(system, |posted| answer(task, posted)) {
                     self.answers.fetch_add(1, Ordering::Relaxed);
                     looks = Looks::default();
                 }
             }
-            machine.set_patience(&self.door, 0);
+            self.door.set_patience(0, system);
             self.is_awake.store(false, Ordering::Relaxed);
         }
     }

@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::abi::Errno;
@@ -21,6 +21,11 @@ pub struct Rlimit {
     pub soft: u64,
     /// How far the soft limit can be raised.
     pub hard: u64,
+}
+
+/// Has the process no soft limit on `resource`?
+pub fn is_unlimited(resource: Resource) -> bool {
+    getrlimit(resource).is_ok_and(|(soft, _)| soft == RLIM_INFINITY)
 }
 
 /// A resource whose limit is not simply the host's.

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
 use crate::abi::Errno;
 
 use super::signal::keeping_setxid;
@@ -49,14 +52,8 @@ fn prepare_library() -> io::Result<()> {
 
 /// On how many processors the calling thread may run.
 pub fn nr_processors() -> usize {
-    // SAFETY: the set is plain bits, which the kernel fills.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        match libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) {
-            0 => usize::try_from(libc::CPU_COUNT(&set)).unwrap_or(1),
-            _ => 1,
-        }
-    }
+    let own = sched_getaffinity(Pid::from_raw(0));
+    own.map_or(1, |set| (0..CpuSet::count()).filter(|&processor| set.is_set(processor) == Ok(true)).count())
 }
 
 /// unshare(2): what the calling thread shares with others becomes its own, `CLONE_FS` or `CLONE_FILES`.

@@ -3,9 +3,9 @@
 //! It answers what neither blocks for longer than a disk does, nor asks who calls: calls on files and directories of
 //! ordinary file systems, on paths outside /proc, and on memory.
 
-use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use nix::sys::stat::{FileStat, SFlag};
-use nix::sys::statfs::Statfs;
+use nix::sys::resource::Resource;
+use nix::sys::stat::FileStat;
+use nix::sys::statfs::{self, FsType, Statfs};
 
 use super::arg::{Arg, Fd, PathPtr};
 use super::string::HostString;
@@ -13,6 +13,7 @@ use super::{Outcome, execute, procfs};
 use crate::abi::Errno;
 use crate::proc::Task;
 use crate::proc::exitless::Answer;
+use crate::proc::limits::is_unlimited;
 use crate::vm::Posted;
 
 /// What a call has to do with answers from another thread.
@@ -30,10 +31,8 @@ pub(super) enum Kind {
 /// What must be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Object {
-    /// Memory: nothing.
-    Memory,
-    /// The working directory: nothing.
-    Directory,
+    /// Nothing: it is about memory or the working directory.
+    Nothing,
     /// The descriptor that comes first.
     Descriptor,
     /// The same, and the limit on the sizes of files.
@@ -55,12 +54,12 @@ pub(super) enum Object {
 static KINDS: [Kind; 512] = {
     use Kind::{About, SetsApart};
     let kinds: &[(i64, Kind)] = &[
-        (libc::SYS_brk, About(Object::Memory)),
-        (libc::SYS_mmap, About(Object::Memory)),
-        (libc::SYS_munmap, About(Object::Memory)),
-        (libc::SYS_mprotect, About(Object::Memory)),
-        (libc::SYS_getcwd, About(Object::Directory)),
-        (libc::SYS_umask, About(Object::Directory)),
+        (libc::SYS_brk, About(Object::Nothing)),
+        (libc::SYS_mmap, About(Object::Nothing)),
+        (libc::SYS_munmap, About(Object::Nothing)),
+        (libc::SYS_mprotect, About(Object::Nothing)),
+        (libc::SYS_getcwd, About(Object::Nothing)),
+        (libc::SYS_umask, About(Object::Nothing)),
         (libc::SYS_read, About(Object::Descriptor)),
         (libc::SYS_readv, About(Object::Descriptor)),
         (libc::SYS_pread64, About(Object::Descriptor)),
@@ -182,12 +181,9 @@ impl Devices {
         const QUICK: [i32; 6] =
             [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD, libc::F_DUPFD_CLOEXEC];
         match object {
-            Object::Memory | Object::Directory => true,
+            Object::Nothing => true,
             Object::Descriptor => self.allow_descriptor(args[0]),
-            Object::Written => {
-                let limit = getrlimit(Resource::RLIMIT_FSIZE);
-                limit.is_ok_and(|(soft, _)| soft == RLIM_INFINITY) && self.allow_descriptor(args[0])
-            }
+            Object::Written => is_unlimited(Resource::RLIMIT_FSIZE) && self.allow_descriptor(args[0]),
             Object::Path => is_elsewhere(task, args[0]),
             Object::PathAt => is_elsewhere(task, args[1]),
             Object::Opened => self.allow_opening(task, libc::AT_FDCWD, args[0], args[1]),
@@ -202,7 +198,7 @@ impl Devices {
         let Ok(fd) = Fd::decode(fd) else { return false };
         let Ok(file) = fd.borrow() else { return false };
         let Ok(stat) = nix::sys::stat::fstat(file) else { return false };
-        self.allow_file(&stat, || nix::sys::statfs::fstatfs(file))
+        self.allow_file(&stat, || statfs::fstatfs(file).ok())
     }
 
     fn allow_opening(&mut self, task: &Task, dir: i32, path: u64, flags: u64) -> bool {
@@ -212,28 +208,28 @@ impl Devices {
             return false;
         };
         match nix::sys::stat::fstatat(at, path.as_c_str(), nix::fcntl::AtFlags::empty()) {
-            Ok(stat) => {
-                // Which file system it is on is asked by another name of it.
-                let known = self.known.iter().find(|(device, _)| *device == stat.st_dev);
-                known.is_some_and(|(_, is_ordinary)| *is_ordinary && is_file(&stat))
-                    || at_root(&path) && self.allow_file(&stat, || nix::sys::statfs::statfs(path.as_c_str()))
-            }
+            // Which file system it is on can be asked by a whole path.
+            Ok(stat) => self.allow_file(&stat, || {
+                let is_whole = path.to_bytes().starts_with(b"/");
+                is_whole.then(|| statfs::statfs(path.as_c_str()).ok()).flatten()
+            }),
             Err(nix::errno::Errno::ENOENT) => flags & libc::O_CREAT.unsigned_abs() as u64 == 0,
             Err(_) => false,
         }
     }
 
-    /// May a file be worked with that `stat` tells of, and `statfs` of its file system?
-    fn allow_file(&mut self, stat: &FileStat, statfs: impl FnOnce() -> nix::Result<Statfs>) -> bool {
+    /// May a file be worked with that `stat` tells of, and `statfs` of its file system, if that can be asked?
+    fn allow_file(&mut self, stat: &FileStat, statfs: impl FnOnce() -> Option<Statfs>) -> bool {
         /// There are not many; the memory of more is not worth it.
         const MOST: usize = 16;
-        if !is_file(stat) {
+        if !procfs::is_file_or_directory(stat) {
             return false;
         }
         if let Some((_, is_ordinary)) = self.known.iter().find(|(device, _)| *device == stat.st_dev) {
             return *is_ordinary;
         }
-        let is_ordinary = statfs().is_ok_and(|statfs| is_ordinary(&statfs));
+        let Some(statfs) = statfs() else { return false };
+        let is_ordinary = is_ordinary(&statfs);
         if self.known.len() < MOST {
             self.known.push((stat.st_dev, is_ordinary));
         }
@@ -241,25 +237,20 @@ impl Devices {
     }
 }
 
-/// A regular file or a directory.
-fn is_file(stat: &FileStat) -> bool {
-    [SFlag::S_IFREG.bits(), SFlag::S_IFDIR.bits()].contains(&(stat.st_mode & SFlag::S_IFMT.bits()))
-}
-
 /// Is it a file system whose files wait for nothing but a disk?
 fn is_ordinary(statfs: &Statfs) -> bool {
-    const OVERLAYFS: i64 = 0x794c_7630;
-    const BTRFS: i64 = 0x9123_683e;
-    const XFS: i64 = 0x5846_5342;
-    const F2FS: i64 = 0xf2f5_2010;
-    const EXT4: i64 = 0xef53;
-    const TMPFS: i64 = 0x0102_1994;
-    const SQUASHFS: i64 = 0x7371_7368;
-    [OVERLAYFS, BTRFS, XFS, F2FS, EXT4, TMPFS, SQUASHFS].contains(&statfs.filesystem_type().0)
-}
-
-fn at_root(path: &std::ffi::CStr) -> bool {
-    path.to_bytes().starts_with(b"/")
+    /// `SQUASHFS_MAGIC` of the kernel's `include/uapi/linux/magic.h`.
+    const SQUASHFS: FsType = FsType(0x7371_7368);
+    const ORDINARY: [FsType; 7] = [
+        statfs::OVERLAYFS_SUPER_MAGIC,
+        statfs::BTRFS_SUPER_MAGIC,
+        statfs::XFS_SUPER_MAGIC,
+        statfs::F2FS_SUPER_MAGIC,
+        statfs::EXT4_SUPER_MAGIC,
+        statfs::TMPFS_MAGIC,
+        SQUASHFS,
+    ];
+    ORDINARY.contains(&statfs.filesystem_type())
 }
 
 /// Does the guest's string at `path` lead to no place in /proc that asks who looks?

@@ -141,9 +141,13 @@ pub(super) fn note_opened(task: &Task, fd: u64) -> Result<(), Errno> {
 
 /// No file on a disk is like that: the blocks of /proc have 1024 bytes, and its files none of them.
 fn looks_like_procfs(stat: &FileStat) -> bool {
+    stat.st_blksize == 1024 && stat.st_blocks == 0 && is_file_or_directory(stat)
+}
+
+/// Is it a regular file or a directory?
+pub(super) fn is_file_or_directory(stat: &FileStat) -> bool {
     let kind = stat.st_mode & SFlag::S_IFMT.bits();
-    let is_open_or_directory = kind == SFlag::S_IFREG.bits() || kind == SFlag::S_IFDIR.bits();
-    stat.st_blksize == 1024 && stat.st_blocks == 0 && is_open_or_directory
+    kind == SFlag::S_IFREG.bits() || kind == SFlag::S_IFDIR.bits()
 }
 
 fn is_on_procfs(file: BorrowedFd<'_>) -> bool {

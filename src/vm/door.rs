@@ -32,12 +32,12 @@ impl Door {
     }
 
     /// Has calls wait for so many turns; 0 for none.
-    pub(super) fn set_patience(&self, turns: u64, system: &SystemMemory) {
+    pub fn set_patience(&self, turns: u64, system: &SystemMemory) {
         self.pad.set_patience(turns, system);
     }
 
     /// Answers the call that waits, if one does; returns whether it did. What `answer` refuses leaves the guest.
-    pub(super) fn answer(&self, system: &SystemMemory, answer: impl FnOnce(Posted) -> Option<u64>) -> bool {
+    pub fn answer(&self, system: &SystemMemory, answer: impl FnOnce(Posted) -> Option<u64>) -> bool {
         if self.pad.posted(system).is_none() {
             return false;
         }

@@ -5,13 +5,12 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region, kvm_xcr, kvm_xcrs};
 use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 
-use super::door::Door;
-use super::landing::{self, Ids, Landing, Pad, Posted};
+use super::landing::{self, Ids, Landing, Pad};
 use super::layout::{DOORBELL, DOORBELL_GPA, KERNEL_BASE, USER_PADS, VMX_IDENTITY_MAP, VMX_TSS};
 use super::memslots::Memslots;
 use super::pool::{BATCH, Pool, Spare, Vcpus};
@@ -245,26 +244,6 @@ impl Machine {
     /// What calls that `vcpu` answers inside the guest return from now on.
     pub fn tell(&self, vcpu: &Vcpu, ids: Ids) {
         vcpu.tell(ids, self.system());
-    }
-
-    /// The door to `vcpu`, for a thread that answers its calls from now on; `None` where an exit costs less.
-    pub fn make_door(&self, vcpu: &mut Vcpu) -> Option<Arc<Door>> {
-        vcpu.make_door()
-    }
-
-    /// No other thread answers the calls of `vcpu` from now on.
-    pub fn remove_door(&self, vcpu: &mut Vcpu) {
-        vcpu.remove_door(self.system());
-    }
-
-    /// Has the calls behind `door` wait for an answer for so many turns; 0 for none.
-    pub fn set_patience(&self, door: &Door, turns: u64) {
-        door.set_patience(turns, self.system());
-    }
-
-    /// Answers the call that waits behind `door`, if one does; returns whether it did.
-    pub fn answer(&self, door: &Door, answer: impl FnOnce(Posted) -> Option<u64>) -> bool {
-        door.answer(self.system(), answer)
     }
 
     /// User and group ids are no longer answered inside the guest on `vcpu`.

@@ -180,13 +180,13 @@ impl Vcpu {
     }
 
     /// The door to its pad, for a thread that answers its calls from now on; `None` where an exit costs less.
-    pub(super) fn make_door(&mut self) -> Option<Arc<Door>> {
+    pub fn make_door(&mut self) -> Option<Arc<Door>> {
         let pad = self.setup.pages.pad.filter(|_| self.landing == Landing::Ring3)?;
         Some(self.door.insert(Arc::new(Door::new(pad))).clone())
     }
 
     /// No other thread answers its calls from now on.
-    pub(super) fn remove_door(&mut self, system: &SystemMemory) {
+    pub fn remove_door(&mut self, system: &SystemMemory) {
         if let Some(door) = self.door.take() {
             door.set_patience(0, system);
         }

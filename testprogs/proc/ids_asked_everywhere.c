@@ -2,6 +2,7 @@
 // getpid(2), gettid(2), getuid(2) and their like tell the truth at once: in children, in threads, after set*id(2), in a
 // user namespace that gets its map later, and while signals come.
 #include "check.h"
+#include "clean_call.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -121,29 +122,11 @@ static void on_alarm(int signal) {
     ticks++;
 }
 
-// One call with chosen flags: everything but rax, rcx and r11 is as before, and those are what the processor leaves.
-static bool asks_cleanly(long number, long expected, unsigned long flags) {
-    unsigned long after, rcx, r11, behind, result = (unsigned long)number;
-    __asm__ volatile("sub $256, %%rsp\n"
-                     "push %[flags]\n"
-                     "popf\n"
-                     "syscall\n"
-                     "1: pushf\n"
-                     "pop %[after]\n"
-                     "cld\n"
-                     "mov %%rcx, %[rcx]\n"
-                     "mov %%r11, %[r11]\n"
-                     "lea 1b(%%rip), %[behind]\n"
-                     "add $256, %%rsp\n"
-                     : [after] "=&r"(after), [rcx] "=&r"(rcx), [r11] "=&r"(r11), [behind] "=&r"(behind), "+a"(result)
-                     : [flags] "r"(flags)
-                     : "rcx", "r11", "cc", "memory");
-    return (long)result == expected && rcx == behind && (after & 0xcd5) == (flags & 0xcd5) && r11 == after;
+static bool asks_cleanly(unsigned turn, long number, long expected) {
+    return calls_cleanly(turn, expected, number, 1, 2, 3);
 }
 
 static void while_signals_come(void) {
-    enum { CF = 1, PF = 4, AF = 0x10, ZF = 0x40, SF = 0x80, DF = 0x400, OF = 0x800, ALWAYS = 0x202 };
-    static const unsigned long flags[] = {CF | ZF, PF | SF | DF, AF | OF, 0, CF | PF | AF | ZF | SF | DF | OF};
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
     CHECK_OK(sigaction(SIGALRM, &action, NULL));
     unsigned long wrong = 0;
@@ -151,9 +134,8 @@ static void while_signals_come(void) {
     for (int round = 0; round < 300; round++) {
         REQUIRE(setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 100 + round}, NULL) == 0);
         for (unsigned i = 0; ticks == round; i++) {
-            unsigned long chosen = flags[i % 5] | ALWAYS;
-            wrong += !asks_cleanly(SYS_getpid, parent, chosen) || !asks_cleanly(SYS_gettid, parent, chosen);
-            wrong += !asks_cleanly(SYS_getuid, (long)getuid(), chosen);
+            wrong += !asks_cleanly(i, SYS_getpid, parent) || !asks_cleanly(i, SYS_gettid, parent);
+            wrong += !asks_cleanly(i, SYS_getuid, (long)getuid());
         }
     }
     CHECK_EQ(wrong, 0);
