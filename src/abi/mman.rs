@@ -2,6 +2,9 @@
 
 use bitflags::bitflags;
 
+/// Advice of madvise(2): gather pages into a huge one (`include/uapi/asm-generic/mman-common.h`); libc has no name for it.
+pub const MADV_COLLAPSE: i32 = 25;
+
 bitflags! {
     /// Page protection, `PROT_*`.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

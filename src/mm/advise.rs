@@ -2,6 +2,7 @@
 
 use super::vma::{Vma, VmaFlags};
 use super::{AddressSpace, Inner};
+use crate::abi::mman::MADV_COLLAPSE;
 use crate::abi::{Errno, PAGE_SIZE, PageRange, UserAddr};
 use crate::sys::map;
 
@@ -50,9 +51,6 @@ fn mark(advice: i32) -> Result<Mark, Errno> {
         _ => return Err(Errno::EINVAL),
     })
 }
-
-/// Gather pages into a huge one (`include/uapi/asm-generic/mman-common.h`); libc has no name for it.
-const MADV_COLLAPSE: i32 = 25;
 
 impl AddressSpace {
     /// Advises the host about the part of its memory behind the range. Errors are those of madvise(2).

@@ -9,7 +9,6 @@ use super::{AddressSpace, Inner, host_prot};
 use crate::abi::mman::Prot;
 use crate::abi::{PAGE_SIZE, PageRange, TASK_SIZE, UserAddr};
 use crate::vm::VmError;
-use crate::vm::machine::Mmu;
 use crate::x86::PageFaultCode;
 use crate::x86::paging::{Entry, PDE_SPAN};
 
@@ -67,13 +66,13 @@ impl AddressSpace {
         if inner.vmas.find(addr).is_none() {
             self.grow_stack(&mut inner, addr).map_err(|_| FaultError::Maperr)?;
         }
-        let Some((range, vma)) = inner.vmas.find(addr) else { return Err(FaultError::Maperr) };
+        let Some((whole, vma)) = inner.vmas.find(addr) else { return Err(FaultError::Maperr) };
         if !access.is_allowed(vma.prot) {
             return Err(FaultError::Accerr);
         }
         // The last block does not belong to user space as a whole.
         let block_end = ((addr / PDE_SPAN + 1) * PDE_SPAN).min(TASK_SIZE);
-        let block = PageRange::new(addr / PDE_SPAN * PDE_SPAN, block_end).and_then(|block| block.intersect(range));
+        let block = PageRange::new(addr / PDE_SPAN * PDE_SPAN, block_end).and_then(|block| block.intersect(whole));
         let Some(block) = block else { return Err(FaultError::Maperr) };
         if vma.name == VmaName::Vvar {
             return self.fill_foreign(&inner, addr, vma);
@@ -81,7 +80,13 @@ impl AddressSpace {
         if vma.flags.contains(VmaFlags::PRECISE) {
             return self.fill_precisely(addr, vma);
         }
-        self.fill(block, vma).map_err(FaultError::Vm)
+        let gathered = self.begin_gathering(addr, access, whole, vma);
+        self.fill(gathered.unwrap_or(block), vma).map_err(FaultError::Vm)?;
+        drop(inner);
+        if let Some(filled) = gathered {
+            self.gather(filled);
+        }
+        Ok(())
     }
 
     /// The host had no page for an address that our tables allow: an access past the end of a file, or one that
@@ -133,17 +138,10 @@ impl AddressSpace {
     fn fill(&self, block: PageRange, vma: &Vma) -> Result<(), VmError> {
         let gpa = self.machine.back(self.arena.hva(block.start()))?;
         let rights = rights(vma.prot);
-        if self.wants_huge(block, vma) && self.machine.map_huge(block.start(), gpa, rights)? {
+        if self.wants_huge_entry(block, vma) && self.machine.map_huge(block.start(), gpa, rights)? {
             return Ok(());
         }
         self.machine.map_pages(block.start(), block.end(), gpa, rights)
-    }
-
-    /// Under a shadow MMU, leaf entries for 2 MiB that the host changes later have caused use-after-free in host
-    /// kernels before 2026, so they are for nested paging alone. Nested paging uses them wherever the host page
-    /// allows, whatever it is.
-    fn wants_huge(&self, block: PageRange, vma: &Vma) -> bool {
-        block.len() == PDE_SPAN && self.machine.flavour().mmu == Mmu::Nested && vma.backing == Backing::Anonymous
     }
 
     fn fill_foreign(&self, inner: &Inner, addr: u64, vma: &Vma) -> Result<(), FaultError> {

@@ -16,6 +16,7 @@ mod brk;
 mod fault;
 mod foreign;
 mod fork;
+mod huge_memory;
 mod map;
 mod packed;
 mod protect;

@@ -11,6 +11,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         kvm_trial("memory_counts::one_gibibyte_needs_few_exits".into(), one_gibibyte),
         kvm_trial("memory_counts::one_tebibyte_costs_what_is_touched".into(), one_tebibyte),
+        kvm_trial("memory_counts::huge_pages_where_memory_is_dense".into(), dense_memory),
     ]
 }
 
@@ -40,6 +41,25 @@ fn one_tebibyte() -> Outcome {
         return Err(format!("{peak} KiB, of which the guest touched {TOUCHED_KIB}\n{}", run.report()).into());
     }
     Ok(Completion::Completed)
+}
+
+/// The guest has twice 64 MiB and uses all pages of the one and one in 512 of the other.
+fn dense_memory() -> Outcome {
+    const SPARSE_PAGES: u64 = 32;
+    let modes = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
+    if !modes.contains("[madvise]") {
+        return Ok(Completion::ignored_with(format!("huge pages are for those who ask elsewhere, here: {modes:?}")));
+    }
+    let run = Invocation::kvm_se()?.patient().arg(Program::guest("dense_memory")?.executable()?).run()?;
+    let output = String::from_utf8_lossy(&run.stdout);
+    let numbers: Vec<u64> = output.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    match numbers[..] {
+        // The host may be short of huge pages, but hardly of all of them. Next to the dense memory one may be wasted.
+        [huge_kib, resident] if huge_kib > 0 && resident < SPARSE_PAGES + 512 && run.ending == Ending::Code(0) => {
+            Ok(Completion::Completed)
+        }
+        _ => Err(run.report().into()),
+    }
 }
 
 /// Runs a guest that ends with status 0 when its memory was as it should be.

@@ -16,10 +16,11 @@ const DRIVEN: [&str; 3] = ["guests", "bench", RACES];
 const RACES: &str = "races";
 
 /// What is made of `testprogs/guests`: the executable, its source, and the compiler.
-const GUESTS: [(&str, &str, Compiler); 6] = [
+const GUESTS: [(&str, &str, Compiler); 7] = [
     ("show", "show.c", Compiler::Gcc),
     ("one_gibibyte", "one_gibibyte.c", Compiler::Gcc),
     ("one_tebibyte", "one_tebibyte.c", Compiler::Gcc),
+    ("dense_memory", "dense_memory.c", Compiler::Gcc),
     ("tour_of_glibc", "tour.c", Compiler::Gcc),
     ("tour_of_musl", "tour.c", Compiler::MuslGcc),
     ("tour_of_rust", "tour.rs", Compiler::Rustc),

@@ -1,0 +1,97 @@
+//! Huge pages (the kernel's `mm/huge_memory.c`): where memory is dense, 2 MiB at a time.
+
+use std::sync::OnceLock;
+
+use super::AddressSpace;
+use super::fault::Access;
+use super::vma::{Backing, Vma, VmaFlags};
+use crate::abi::mman::MADV_COLLAPSE;
+use crate::abi::{PAGE_SIZE, PageRange, UserAddr};
+use crate::sys::map;
+use crate::vm::machine::Mmu;
+use crate::x86::paging::PDE_SPAN;
+
+/// 4 KiB pages in a huge one.
+const NR_PAGES: usize = (PDE_SPAN / PAGE_SIZE) as usize;
+/// Of those, how many make a block a dense one.
+const DENSE: usize = NR_PAGES / 8 * 7;
+
+impl AddressSpace {
+    /// Under a shadow MMU, leaf entries for 2 MiB that the host changes later have caused use-after-free in host
+    /// kernels before 2026, so they are for nested paging alone. Nested paging uses them wherever the host page
+    /// allows, whatever it is.
+    pub(super) fn wants_huge_entry(&self, block: PageRange, vma: &Vma) -> bool {
+        block.len() == PDE_SPAN && self.machine.flavour().mmu == Mmu::Nested && vma.backing == Backing::Anonymous
+    }
+
+    /// Is the guest filling the memory around `block`, one block after the other? If so, some of it has a page
+    /// afterwards, the block can be [gathered](Self::gather), and its entries are for the range that is returned.
+    ///
+    /// That is all but the page farthest from what was filled before. Once the block is gathered, nothing else tells
+    /// whether the guest gets there, and so whether the next block is worth as much memory. `addr` is what the guest
+    /// wants to access, `whole` the range of the VMA.
+    pub(super) fn begin_gathering(&self, addr: u64, access: Access, whole: PageRange, vma: &Vma) -> Option<PageRange> {
+        let start = addr / PDE_SPAN * PDE_SPAN;
+        let block = PageRange::with_len(UserAddr::new(start), PDE_SPAN)?;
+        let may_grow = access == Access::Write && is_gatherable(vma) && whole.intersect(block) == Some(block);
+        if !may_grow || self.has_entry(block.start()) || self.has_entry(block.end() - PAGE_SIZE) {
+            return None;
+        }
+        let filled = if self.is_dense_before(block, whole) {
+            PageRange::new(block.start(), block.end() - PAGE_SIZE)?
+        } else if self.is_dense_behind(block, whole) {
+            PageRange::new(block.start() + PAGE_SIZE, block.end())?
+        } else {
+            return None;
+        };
+        let begins = filled.contains(addr)
+            && host_allows()
+            && map::advise(self.arena.hva(filled.start()), PAGE_SIZE, libc::MADV_POPULATE_WRITE).is_ok();
+        begins.then_some(filled)
+    }
+
+    /// Has the host put a huge page behind the block around `filled`: a page then costs neither a fault in the host
+    /// nor, mostly, one in a shadow MMU.
+    ///
+    /// Contents stay whatever is mapped there by now, so no lock is held and errors are ignored: the host may have no
+    /// huge page left.
+    pub(super) fn gather(&self, filled: PageRange) {
+        let start = filled.start() / PDE_SPAN * PDE_SPAN;
+        let _ = map::advise(self.arena.hva(start), PDE_SPAN, MADV_COLLAPSE);
+    }
+
+    fn is_dense_before(&self, block: PageRange, whole: PageRange) -> bool {
+        block.start() - whole.start() >= PDE_SPAN
+            && self.has_entry(block.start() - PAGE_SIZE)
+            && self.is_dense(block.start() - PDE_SPAN)
+    }
+
+    fn is_dense_behind(&self, block: PageRange, whole: PageRange) -> bool {
+        whole.end() - block.end() >= PDE_SPAN && self.has_entry(block.end()) && self.is_dense(block.end())
+    }
+
+    fn has_entry(&self, page: u64) -> bool {
+        self.machine.tables().lookup(page).is_some()
+    }
+
+    /// Has nearly all of the block at `start` pages?
+    fn is_dense(&self, start: u64) -> bool {
+        let mut pages = [0; NR_PAGES];
+        map::resident(self.arena.hva(start), &mut pages).is_ok()
+            && pages.iter().filter(|page| **page & 1 == 1).count() >= DENSE
+    }
+}
+
+fn is_gatherable(vma: &Vma) -> bool {
+    let refused = VmaFlags::SHARED | VmaFlags::NORESERVE | VmaFlags::NOHUGEPAGE | VmaFlags::LOCKED;
+    vma.backing == Backing::Anonymous && !vma.flags.intersects(refused)
+}
+
+/// Does whoever runs this machine want huge pages at all? MADV_COLLAPSE does not ask.
+fn host_allows() -> bool {
+    static ALLOWS: OnceLock<bool> = OnceLock::new();
+    *ALLOWS.get_or_init(|| {
+        let modes = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+        modes.is_ok_and(|modes| !modes.contains("[never]"))
+    })
+}
