@@ -21,6 +21,8 @@ kvm_se_landing_start:
     jmp     10f
 7:
     .endm
+    .macro check_patched
+    .endm
     .macro check_ring0
 # sysretq traps too early with TF, and clears RF: such a call is the runner's.
     test    ${TF_OR_RF}, %r11d
@@ -47,7 +49,7 @@ kvm_se_landing_start:
     jrcxz   10f
     jmp     14f
     .endm
-    .macro post_ring3
+    .macro post_ring3 level
 14: mov     %rax, words + {WORD_NUMBER}(%rip)
     mov     %rdi, words + {WORD_ARGS}(%rip)
     mov     %rsi, words + {WORD_ARGS} + 8(%rip)
@@ -56,8 +58,8 @@ kvm_se_landing_start:
     mov     %r8, words + {WORD_ARGS} + 32(%rip)
     mov     %r9, words + {WORD_ARGS} + 40(%rip)
     movq    ${POSTED}, words + {WORD_STATE}(%rip)
-    .globl kvm_se_landing_posted
-kvm_se_landing_posted:
+    .globl kvm_se_landing_\level\()_posted
+kvm_se_landing_\level\()_posted:
     mov     %rcx, %rax
 11: mov     words + {WORD_STATE}(%rip), %rcx
     jrcxz   12f
@@ -72,12 +74,12 @@ kvm_se_landing_posted:
     mov     words + {WORD_RETURN}(%rip), %rcx
     leave_ring3
 12: answer  {WORD_RESULT}, back_ring3
-    .globl kvm_se_landing_posted_end
-kvm_se_landing_posted_end:
+    .globl kvm_se_landing_\level\()_posted_end
+kvm_se_landing_\level\()_posted_end:
     .endm
     .macro ask_ring0
     .endm
-    .macro post_ring0
+    .macro post_ring0 level
     .endm
 
 # The value of `word` is what the call returns. `back` goes on behind the `syscall`.
@@ -92,7 +94,10 @@ kvm_se_landing_posted_end:
     jrcxz   \label
     .endm
 
-    .macro landing check, ask, post, leave, back
+    .macro landing level, check, ask, post, leave, back
+    .balign 16
+    .globl kvm_se_landing_\level
+kvm_se_landing_\level:
     mov     %rcx, words + {WORD_RETURN}(%rip)
     \check
     goto_if_number {NR_GETPID}, 1f
@@ -113,17 +118,13 @@ kvm_se_landing_posted_end:
 4:  answer  {WORD_EUID}, \back
 5:  answer  {WORD_GID}, \back
 6:  answer  {WORD_EGID}, \back
-    \post
+    \post \level
     .endm
 
-    .globl kvm_se_landing_ring3
-kvm_se_landing_ring3:
-    landing check_ring3, ask_ring3, post_ring3, leave_ring3, back_ring3
-
-    .balign 16
-    .globl kvm_se_landing_ring0
-kvm_se_landing_ring0:
-    landing check_ring0, ask_ring0, post_ring0, leave_ring0, back_ring0
+    landing ring3, check_ring3, ask_ring3, post_ring3, leave_ring3, back_ring3
+    landing ring0, check_ring0, ask_ring0, post_ring0, leave_ring0, back_ring0
+# Where a call arrives that is a jump (src/vm/trampoline.rs), without r11.
+    landing patched, check_patched, ask_ring3, post_ring3, leave_ring3, back_ring3
 
     .globl kvm_se_landing_end
 kvm_se_landing_end:

@@ -49,6 +49,9 @@ pub(crate) struct Options {
     /// Let every system call leave the guest, as on hardware where that is cheap
     #[arg(long)]
     no_exitless: bool,
+    /// Change no code of the program: without this, system calls that are made often become jumps where that is faster
+    #[arg(long)]
+    no_patch: bool,
     /// Show system calls on stderr, or write them to a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     strace: Option<Option<PathBuf>>,
@@ -196,6 +199,7 @@ impl Options {
             missing: self.missing,
             aslr: self.aslr,
             exitless: !self.no_exitless,
+            patch: !self.no_patch,
             verbose: self.verbose,
         })
     }

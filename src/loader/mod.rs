@@ -1,5 +1,6 @@
 //! From a program file to an address space that is ready to run.
 
+pub mod eh_frame;
 pub mod elf;
 pub mod exec;
 pub mod script;

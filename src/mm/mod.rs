@@ -24,6 +24,7 @@ mod remap;
 mod report;
 mod residency;
 mod segment;
+mod text_poke;
 mod unmap;
 mod user;
 pub mod vma;

@@ -19,8 +19,8 @@ use super::limits::is_unlimited;
 use crate::sys;
 use crate::vm::{Door, Posted};
 
-/// Answers a call, or refuses it.
-pub type Answer = Box<dyn FnMut(&mut Task, Posted) -> Option<u64> + Send>;
+/// Answers a call, or refuses it. The number is that of the stay in guest mode ([`Door::answer`]).
+pub type Answer = Box<dyn FnMut(&mut Task, Posted, u64) -> Option<u64> + Send>;
 
 /// Turns for which a call waits for its answer: about what an exit takes.
 const PATIENCE: u64 = 600;
@@ -42,6 +42,9 @@ struct Burst {
     calls: u32,
     within: Duration,
 }
+
+/// So many calls from one place make it a hot one.
+const HOT: u32 = 512;
 
 /// How a guest thread's calls are answered without an exit.
 #[derive(Debug)]
@@ -73,6 +76,27 @@ struct Shared {
     is_awake: AtomicBool,
     is_over: AtomicBool,
     answers: AtomicU64,
+    /// Behind the call that shall become a jump (GVA); 0 for none.
+    hot: AtomicU64,
+}
+
+/// How often calls come from where. Places may share an entry, and then displace each other.
+struct Counts([(u64, u32); 128]);
+
+impl Counts {
+    fn new() -> Self {
+        Self([(0, 0); 128])
+    }
+
+    /// Has the place behind which `end` is become a hot one?
+    fn note(&mut self, end: u64) -> bool {
+        let entry = &mut self.0[(end % 127) as usize];
+        if entry.0 != end {
+            *entry = (end, 0);
+        }
+        entry.1 = entry.1.saturating_add(1);
+        entry.1 == HOT
+    }
 }
 
 impl Exitless {
@@ -140,9 +164,32 @@ impl Task {
         let exitless = &mut self.exitless;
         match exitless.answerer.as_ref().map(|answerer| answerer.shared.is_awake.load(Ordering::Relaxed)) {
             None if exitless.completes(WORTH_THREAD, now) => self.start_answerer(answer),
-            Some(true) => exitless.note_exit(now),
+            Some(true) => {
+                exitless.note_exit(now);
+                self.patch_hot_call();
+            }
             Some(false) if !exitless.is_paused(now) && exitless.completes(WORTH_WAKING, now) => exitless.wake(),
             None | Some(false) => {}
+        }
+    }
+
+    /// The call that has just left the guest may have done so in order to become a jump.
+    fn patch_hot_call(&self) {
+        let hot = self.exitless.answerer.as_ref().map_or(0, |answerer| answerer.shared.hot.swap(0, Ordering::Acquire));
+        if hot != 0 {
+            self.patch_call(hot);
+        }
+    }
+
+    /// While another vCPU runs the same code, calls that have become jumps make a `syscall` of their own.
+    pub(super) fn suspend_jumps(&self) {
+        self.process.mm.machine().aim_trampolines(None);
+    }
+
+    /// No other vCPU runs the same code any longer.
+    pub(super) fn resume_jumps(&self) {
+        if self.exitless.answerer.is_some() {
+            self.process.mm.machine().aim_trampolines(Some(&self.vcpu));
         }
     }
 
@@ -150,6 +197,7 @@ impl Task {
     pub fn end_exitless(&mut self) {
         self.exitless.is_barred = true;
         let Some(answerer) = self.exitless.answerer.take() else { return };
+        self.suspend_jumps();
         self.vcpu.remove_door(self.process.mm.machine().system());
         answerer.shared.is_over.store(true, Ordering::Relaxed);
         answerer.shared.unpark();
@@ -159,6 +207,7 @@ impl Task {
 
     /// In a process that was just made, where no other thread is.
     pub(super) fn restart_exitless(&mut self) {
+        self.suspend_jumps();
         self.vcpu.remove_door(self.process.mm.machine().system());
         self.exitless = Exitless::new(!self.process.settings.exitless);
     }
@@ -168,6 +217,7 @@ impl Task {
         if self.signals.hold_off().is_ok() {
             self.exitless.answerer = if is_possible() { self.answerer(answer()) } else { None };
             self.exitless.is_barred = self.exitless.answerer.is_none();
+            self.resume_jumps();
             self.signals.let_in();
         }
     }
@@ -189,6 +239,7 @@ impl Task {
             is_awake: AtomicBool::new(true),
             is_over: AtomicBool::new(false),
             answers: AtomicU64::new(0),
+            hot: AtomicU64::new(0),
         });
         let other = Self::asleep(vcpu, process.clone(), self.signals.of_thread());
         let (caller, its) = (self.tid(), shared.clone());
@@ -241,6 +292,7 @@ impl Shared {
     fn run(&self, task: &mut Task, answer: &mut Answer) {
         let process = task.process.clone();
         let system = process.mm.machine().system();
+        let mut counts = process.settings.patch.then(Counts::new);
         while !self.is_over() {
             if !self.is_awake.load(Ordering::Relaxed) {
                 thread::park();
@@ -249,7 +301,14 @@ impl Shared {
             self.door.set_patience(PATIENCE, system);
             let mut looks = Looks::default();
             while looks.go_on() && self.is_awake.load(Ordering::Relaxed) {
-                if self.door.answer(system, |posted| answer(task, posted)) {
+                let answer = |posted: Posted, stay| {
+                    if counts.as_mut().is_some_and(|counts| counts.note(posted.rip)) {
+                        self.hot.store(posted.rip, Ordering::Release);
+                        return None;
+                    }
+                    answer(task, posted, stay)
+                };
+                if self.door.answer(system, answer) {
                     self.answers.fetch_add(1, Ordering::Relaxed);
                     looks = Looks::default();
                 }
@@ -294,6 +353,15 @@ mod tests {
         assert!(!at(0) && !at(1) && at(2));
         assert!(!at(20) && !at(29) && !at(31), "too slow: the third begins another burst");
         assert!(!at(32) && at(33));
+    }
+
+    #[test]
+    fn a_place_becomes_hot_once() {
+        let mut counts = Counts::new();
+        assert!((1..HOT).all(|_| !counts.note(0x7fff_f7e0_1007)));
+        assert!(!counts.note(0x7fff_f7e0_1107), "another place");
+        assert!(counts.note(0x7fff_f7e0_1007));
+        assert!((0..2 * HOT).all(|_| !counts.note(0x7fff_f7e0_1007)));
     }
 
     #[test]

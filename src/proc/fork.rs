@@ -74,6 +74,9 @@ impl NewProcess {
 
 /// Makes a process with a copy of the memory. Returns its pid, and in the child 0.
 pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    if new.has(CLONE_FILES) {
+        task.end_exitless();
+    }
     let process = task.process.clone();
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
     // A signal in the child would find the parent's vCPU, and one that is caught now would come to both.
@@ -122,6 +125,9 @@ fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState, shares_descr
     mm.machine().rebuild(&mut task.vcpu, state, shares_descriptors)?;
     task.begin();
     task.restart_exitless();
+    if shares_descriptors {
+        task.end_exitless();
+    }
     task.process.missing.clear();
     task.robust_list = RobustList::default();
     task.process.threads.restart(task);
@@ -159,7 +165,9 @@ pub fn vfork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
         mm.machine().return_vcpu(child.vcpu);
         return Err(errno);
     }
+    task.suspend_jumps();
     let result = clone::vfork(&new.host_args(&mm), &mut || run_child(&mut child));
+    task.resume_jumps();
     task.vcpu.attach();
     shared.restore(&mm);
     task.signals.take_over();

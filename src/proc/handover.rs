@@ -84,7 +84,7 @@ impl Ready {
         inherited.iter().for_each(|fd| writer.descriptor(fd.as_raw_fd()));
         writer.descriptor(trace.as_ref().map_or(-1, AsRawFd::as_raw_fd));
         writer.word(u64::from(settings.first.as_raw().unsigned_abs()));
-        for flag in [settings.stats, settings.missing, settings.aslr, settings.exitless] {
+        for flag in [settings.stats, settings.missing, settings.aslr, settings.exitless, settings.patch] {
             writer.word(flag.into());
         }
         writer.word(settings.verbose.into());
@@ -137,6 +137,7 @@ impl Handover {
             missing: reader.word()? != 0,
             aslr: reader.word()? != 0,
             exitless: reader.word()? != 0,
+            patch: reader.word()? != 0,
             verbose: u8::try_from(reader.word()?).ok()?,
         };
         let mask = SigSet::from_bits(reader.word()?);

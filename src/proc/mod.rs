@@ -9,6 +9,7 @@ pub mod handover;
 mod inherited;
 pub mod limits;
 mod missing;
+mod patch;
 mod process;
 mod robust_list;
 mod settings;

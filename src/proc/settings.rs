@@ -23,6 +23,8 @@ pub struct Settings {
     pub aslr: bool,
     /// Let another thread answer calls, where exits are dear.
     pub exitless: bool,
+    /// Turn calls that are made often into jumps, where that is of use.
+    pub patch: bool,
     /// How much the runner says of itself.
     pub verbose: u8,
 }

@@ -152,22 +152,31 @@ pub(super) fn sets_apart(nr: u64, args: &[u64; 6]) -> bool {
 
 /// What answers calls, for the thread that does.
 pub(super) fn answer() -> Answer {
-    let mut devices = Devices::default();
-    Box::new(move |task, posted| devices.answer(task, posted))
+    let mut files = Files::default();
+    Box::new(move |task, posted, stay| files.answer(task, posted, stay))
 }
 
-/// Which devices hold ordinary files, as far as files of theirs were met.
+/// What is known of files that were met.
 #[derive(Debug, Default)]
-struct Devices {
-    known: Vec<(u64, bool)>,
+struct Files {
+    /// Which devices hold ordinary files.
+    devices: Vec<(u64, bool)>,
+    /// A descriptor of an ordinary file, and the stay in guest mode during which nobody else may change what it is.
+    descriptor: Option<(u64, u64)>,
 }
 
-impl Devices {
-    fn answer(&mut self, task: &mut Task, posted: Posted) -> Option<u64> {
+impl Files {
+    fn answer(&mut self, task: &mut Task, posted: Posted, stay: u64) -> Option<u64> {
         let nr = posted.nr & u64::from(u32::MAX);
         let Kind::About(object) = kind(nr) else { return None };
-        if !self.allow(task, object, &posted.args) {
+        if self.descriptor.is_some_and(|(_, known_in)| known_in != stay) {
+            self.descriptor = None;
+        }
+        if !self.allow(task, object, &posted.args, stay) {
             return None;
+        }
+        if changes_descriptors(nr) {
+            self.descriptor = None;
         }
         task.vcpu.regs_mut().rip = posted.rip;
         match execute(task, nr, &posted.args) {
@@ -177,28 +186,35 @@ impl Devices {
         }
     }
 
-    fn allow(&mut self, task: &Task, object: Object, args: &[u64; 6]) -> bool {
+    fn allow(&mut self, task: &Task, object: Object, args: &[u64; 6], stay: u64) -> bool {
         const QUICK: [i32; 6] =
             [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD, libc::F_DUPFD_CLOEXEC];
         match object {
             Object::Nothing => true,
-            Object::Descriptor => self.allow_descriptor(args[0]),
-            Object::Written => is_unlimited(Resource::RLIMIT_FSIZE) && self.allow_descriptor(args[0]),
+            Object::Descriptor => self.allow_descriptor(args[0], stay),
+            Object::Written => is_unlimited(Resource::RLIMIT_FSIZE) && self.allow_descriptor(args[0], stay),
             Object::Path => is_elsewhere(task, args[0]),
             Object::PathAt => is_elsewhere(task, args[1]),
             Object::Opened => self.allow_opening(task, libc::AT_FDCWD, args[0], args[1]),
             #[expect(clippy::cast_possible_truncation, reason = "the kernel takes the low half")]
             Object::OpenedAt => self.allow_opening(task, args[0] as i32, args[1], args[2]),
             #[expect(clippy::cast_possible_truncation, reason = "the kernel takes the low half")]
-            Object::Command => QUICK.contains(&(args[1] as i32)) && self.allow_descriptor(args[0]),
+            Object::Command => QUICK.contains(&(args[1] as i32)) && self.allow_descriptor(args[0], stay),
         }
     }
 
-    fn allow_descriptor(&mut self, fd: u64) -> bool {
-        let Ok(fd) = Fd::decode(fd) else { return false };
+    fn allow_descriptor(&mut self, raw: u64, stay: u64) -> bool {
+        if self.descriptor == Some((raw, stay)) {
+            return true;
+        }
+        let Ok(fd) = Fd::decode(raw) else { return false };
         let Ok(file) = fd.borrow() else { return false };
         let Ok(stat) = nix::sys::stat::fstat(file) else { return false };
-        self.allow_file(&stat, || statfs::fstatfs(file).ok())
+        let is_allowed = self.allow_file(&stat, || statfs::fstatfs(file).ok());
+        if is_allowed {
+            self.descriptor = Some((raw, stay));
+        }
+        is_allowed
     }
 
     fn allow_opening(&mut self, task: &Task, dir: i32, path: u64, flags: u64) -> bool {
@@ -225,16 +241,21 @@ impl Devices {
         if !procfs::is_file_or_directory(stat) {
             return false;
         }
-        if let Some((_, is_ordinary)) = self.known.iter().find(|(device, _)| *device == stat.st_dev) {
+        if let Some((_, is_ordinary)) = self.devices.iter().find(|(device, _)| *device == stat.st_dev) {
             return *is_ordinary;
         }
         let Some(statfs) = statfs() else { return false };
         let is_ordinary = is_ordinary(&statfs);
-        if self.known.len() < MOST {
-            self.known.push((stat.st_dev, is_ordinary));
+        if self.devices.len() < MOST {
+            self.devices.push((stat.st_dev, is_ordinary));
         }
         is_ordinary
     }
+}
+
+/// May the call have a descriptor mean another file?
+fn changes_descriptors(nr: u64) -> bool {
+    [libc::SYS_close, libc::SYS_open, libc::SYS_openat, libc::SYS_dup, libc::SYS_fcntl].contains(&nr.cast_signed())
 }
 
 /// Is it a file system whose files wait for nothing but a disk?

@@ -13,22 +13,31 @@ use super::system::SystemMemory;
 pub struct Door {
     pad: Pad,
     /// Held by the other thread while it answers.
-    is_open: Mutex<bool>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_open: bool,
+    /// How often it was opened.
+    stay: u64,
 }
 
 impl Door {
     pub(super) fn new(pad: Pad) -> Self {
-        Self { pad, is_open: Mutex::new(false) }
+        Self { pad, state: Mutex::default() }
     }
 
     /// The vCPU is about to enter guest mode.
     pub(super) fn open(&self) {
-        *self.lock() = true;
+        let mut state = self.lock();
+        state.is_open = true;
+        state.stay += 1;
     }
 
     /// The vCPU has left guest mode. What was taken in is answered when this returns.
     pub(super) fn shut(&self) {
-        *self.lock() = false;
+        self.lock().is_open = false;
     }
 
     /// Has calls wait for so many turns; 0 for none.
@@ -36,21 +45,22 @@ impl Door {
         self.pad.set_patience(turns, system);
     }
 
-    /// Answers the call that waits, if one does; returns whether it did. What `answer` refuses leaves the guest.
-    pub fn answer(&self, system: &SystemMemory, answer: impl FnOnce(Posted) -> Option<u64>) -> bool {
+    /// Answers the call that waits, if one does; returns whether it did. What `answer` refuses leaves the guest. It is
+    /// told, too, the how manieth stay in guest mode this is: during one stay nobody else makes calls for the vCPU.
+    pub fn answer(&self, system: &SystemMemory, answer: impl FnOnce(Posted, u64) -> Option<u64>) -> bool {
         if self.pad.posted(system).is_none() {
             return false;
         }
-        let is_open = self.lock();
+        let state = self.lock();
         // Meanwhile the runner may have answered it.
-        let Some(posted) = is_open.then(|| self.pad.posted(system)).flatten() else { return false };
-        let result = answer(posted);
+        let Some(posted) = state.is_open.then(|| self.pad.posted(system)).flatten() else { return false };
+        let result = answer(posted, state.stay);
         self.pad.settle(result, system);
         result.is_some()
     }
 
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.is_open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,13 +75,13 @@ mod tests {
     fn door() -> (Door, SystemMemory) {
         let system = SystemMemory::new().unwrap();
         let words = system.allocate_page().unwrap();
-        (Door::new(Pad::new(0, words, Landing::Ring3).unwrap()), system)
+        (Door::new(Pad::new(0, words, Landing::Ring3, None).unwrap()), system)
     }
 
     #[test]
     fn a_call_is_answered_once_while_the_door_is_open() {
         let (door, system) = door();
-        let answer = || door.answer(&system, |posted| Some(posted.nr));
+        let answer = || door.answer(&system, |posted, _| Some(posted.nr));
         door.open();
         assert!(!answer(), "there is none");
         door.shut();
@@ -80,7 +90,7 @@ mod tests {
         door.open();
         assert!(answer() && !answer());
         door.pad.post(40, &system);
-        assert!(!door.answer(&system, |_| None), "refused");
+        assert!(!door.answer(&system, |_, _| None), "refused");
         assert!(!answer(), "and not asked for again");
     }
 
@@ -92,7 +102,7 @@ mod tests {
         door.open();
         door.pad.post(39, &system);
         thread::scope(|scope| {
-            let answer = move |_| {
+            let answer = move |_, _| {
                 begun.send(()).unwrap();
                 may_go_on.recv().unwrap();
                 Some(0)

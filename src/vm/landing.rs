@@ -10,11 +10,13 @@
 #![expect(unsafe_code, reason = "reads the assembled code through linker symbols")]
 
 use std::arch::global_asm;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use super::layout::{DOORBELL, KERNEL_PADS, USER_PADS};
+use super::layout::{DOORBELL, KERNEL_PADS, TRAMPOLINES, USER_PADS};
 use super::stubs::{PORT_SYSCALL, bytes_between};
 use super::system::SystemMemory;
+use super::trampoline::Trampolines;
 use crate::abi::PAGE_SIZE;
 use crate::x86::descriptor::USER_CS;
 use crate::x86::{RFlags, UserRegs};
@@ -93,8 +95,11 @@ unsafe extern "C" {
     static kvm_se_landing_end: u8;
     static kvm_se_landing_ring0: u8;
     static kvm_se_landing_ring3: u8;
-    static kvm_se_landing_posted: u8;
-    static kvm_se_landing_posted_end: u8;
+    static kvm_se_landing_ring3_posted: u8;
+    static kvm_se_landing_ring3_posted_end: u8;
+    static kvm_se_landing_patched: u8;
+    static kvm_se_landing_patched_posted: u8;
+    static kvm_se_landing_patched_posted_end: u8;
 }
 
 /// Ids of a guest thread and its process, as the calls return them.
@@ -122,6 +127,8 @@ pub(super) struct Pad {
     /// GPA of the words.
     words: u64,
     landing: Landing,
+    /// GPA of the trampolines, from which calls arrive by a jump.
+    trampolines: Option<u64>,
 }
 
 /// What user code finds when a vCPU stopped on its pad.
@@ -145,16 +152,16 @@ pub struct Posted {
 }
 
 const PAD_LEN: u64 = 2 * PAGE_SIZE;
-const MAX_PADS: u64 = (DOORBELL - USER_PADS) / PAD_LEN;
+const MAX_PADS: u64 = (TRAMPOLINES - USER_PADS) / PAD_LEN;
 
 impl Pad {
     /// The pad number `index`, with its words at `words` (GPA); `None` when there is no room for so many.
-    pub(super) fn new(index: u64, words: u64, landing: Landing) -> Option<Self> {
+    pub(super) fn new(index: u64, words: u64, landing: Landing, trampolines: Option<u64>) -> Option<Self> {
         let first = match landing {
             Landing::Ring0 => KERNEL_PADS,
             Landing::Ring3 => USER_PADS,
         };
-        (index < MAX_PADS).then_some(Self { base: first + index * PAD_LEN, words, landing })
+        (index < MAX_PADS).then_some(Self { base: first + index * PAD_LEN, words, landing, trampolines })
     }
 
     /// GVA of the page of code.
@@ -181,6 +188,11 @@ impl Pad {
             })
     }
 
+    /// Where a call arrives by a jump, with the way back in rcx.
+    pub(super) fn jump_target(&self) -> Option<u64> {
+        self.trampolines.map(|_| self.base + offset_of(&raw const kvm_se_landing_patched))
+    }
+
     /// Flags that `syscall` is to clear: none where nothing could bring them back.
     pub(super) fn flag_mask(&self) -> u64 {
         match self.landing {
@@ -189,13 +201,21 @@ impl Pad {
         }
     }
 
-    /// If `regs` are on this pad, makes them those behind the `syscall`, but for the answer.
+    /// If `regs` are on this pad, or on a trampoline to it, makes them those behind the `syscall`, but for the answer.
     pub(super) fn leave(&self, regs: &mut UserRegs, system: &SystemMemory) -> Option<OnPad> {
+        if let Some(site) = self.trampolines.and_then(|page| Trampolines::call_at(page, regs.rip, system)) {
+            (regs.rax, regs.rcx, regs.r11, regs.rip) = (site.nr.into(), site.end, regs.rflags, site.end);
+            return Some(OnPad::Call);
+        }
         let offset = regs.rip.wrapping_sub(self.base);
         let rest = code().get(usize::try_from(offset).ok()?..).filter(|rest| !rest.is_empty())?;
+        if offset >= offset_of(&raw const kvm_se_landing_patched) {
+            // A jump leaves no flags there, and the code has changed none.
+            regs.r11 = regs.rflags;
+        }
         let mut on_pad = if is_way_back(rest) { OnPad::Answered } else { OnPad::Call };
         // Its first instruction is what saves rcx.
-        if on_pad == OnPad::Call && regs.rip != self.entry() {
+        if on_pad == OnPad::Call && regs.rip != self.entry() && Some(regs.rip) != self.jump_target() {
             let word = |offset| system.word(self.words + offset).load(Ordering::Acquire);
             regs.rcx = word(word::RETURN);
             if has_posted(offset) {
@@ -290,7 +310,14 @@ fn offset_of(label: *const u8) -> u64 {
 
 /// Is the code at `offset` behind the posting of a call for another thread?
 fn has_posted(offset: u64) -> bool {
-    (offset_of(&raw const kvm_se_landing_posted)..offset_of(&raw const kvm_se_landing_posted_end)).contains(&offset)
+    posted_ranges().iter().any(|range| range.contains(&offset))
+}
+
+fn posted_ranges() -> [Range<u64>; 2] {
+    [
+        offset_of(&raw const kvm_se_landing_ring3_posted)..offset_of(&raw const kvm_se_landing_ring3_posted_end),
+        offset_of(&raw const kvm_se_landing_patched_posted)..offset_of(&raw const kvm_se_landing_patched_posted_end),
+    ]
 }
 
 /// Does `code` begin with the instruction that goes back to user code?
@@ -303,7 +330,6 @@ fn is_way_back(code: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::TASK_SIZE;
 
     const SAVED: u64 = 0x40_1000;
 
@@ -312,7 +338,7 @@ mod tests {
         let system = SystemMemory::new().unwrap();
         let words = system.allocate_page().unwrap();
         system.word(words + word::RETURN).store(SAVED, Ordering::Relaxed);
-        (Pad::new(3, words, landing).unwrap(), system)
+        (Pad::new(3, words, landing, system.allocate_page()).unwrap(), system)
     }
 
     fn regs(rip: u64) -> UserRegs {
@@ -346,31 +372,45 @@ mod tests {
             let mut regs = regs(pad.code() + at as u64);
             pad.leave(&mut regs, &system) == Some(OnPad::Answered) && regs.rip == 0x7000
         });
-        assert_eq!(answered.count(), 13, "six calls at two levels, and what another thread answers");
+        assert_eq!(answered.count(), 20, "six calls at each of three places, and what another thread answers at two");
     }
 
     #[test]
     fn a_posted_call_is_answered_once() {
         let (pad, system) = pad(Landing::Ring3);
-        let first = pad.code() + offset_of(&raw const kvm_se_landing_posted);
-        let end = pad.code() + offset_of(&raw const kvm_se_landing_posted_end);
         let leave = |rip| {
             let mut regs = regs(rip);
             (pad.leave(&mut regs, &system), regs.rax, regs.rip)
         };
         let post = || pad.post(39, &system);
-        for rip in first..end - 2 {
-            post();
-            assert_eq!(pad.posted(&system).map(|posted| posted.nr), Some(39));
-            assert_eq!((leave(rip), pad.posted(&system)), ((Some(OnPad::Call), 39, SAVED), None));
-            post();
-            pad.settle(None, &system);
-            assert_eq!(leave(rip), (Some(OnPad::Call), 39, SAVED));
-            post();
-            pad.settle(Some(7), &system);
-            assert_eq!(leave(rip), (Some(OnPad::Answered), 7, SAVED));
+        for range in posted_ranges() {
+            let (first, end) = (pad.code() + range.start, pad.code() + range.end);
+            for rip in first..end - 2 {
+                post();
+                assert_eq!(pad.posted(&system).map(|posted| posted.nr), Some(39));
+                assert_eq!((leave(rip), pad.posted(&system)), ((Some(OnPad::Call), 39, SAVED), None));
+                post();
+                pad.settle(None, &system);
+                assert_eq!(leave(rip), (Some(OnPad::Call), 39, SAVED));
+                post();
+                pad.settle(Some(7), &system);
+                assert_eq!(leave(rip), (Some(OnPad::Answered), 7, SAVED));
+            }
+            assert_eq!(leave(first - 1).0, Some(OnPad::Call), "not posted yet");
         }
-        assert_eq!(leave(first - 1).0, Some(OnPad::Call), "not posted yet");
+    }
+
+    #[test]
+    fn a_call_by_a_jump_has_the_flags_that_are_there() {
+        let (pad, system) = pad(Landing::Ring3);
+        let target = pad.jump_target().unwrap();
+        let flags = (RFlags::ZF | RFlags::DF).bits();
+        for rip in [target, target + 7] {
+            let mut regs = UserRegs { rflags: flags, ..regs(rip) };
+            assert_eq!(pad.leave(&mut regs, &system), Some(OnPad::Call));
+            assert_eq!(regs.rip, if rip == target { 0x7000 } else { SAVED });
+            assert_eq!((regs.rflags & flags, regs.r11), (flags, flags));
+        }
     }
 
     #[test]
@@ -384,9 +424,9 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_two_thousand_pads_below_the_end() {
-        let last = Pad::new(2046, 0, Landing::Ring3).unwrap();
-        assert!(last.words() + PAGE_SIZE <= TASK_SIZE);
-        assert!(Pad::new(2047, 0, Landing::Ring3).is_none());
+    fn there_is_room_for_two_thousand_pads_below_the_trampolines() {
+        let last = Pad::new(2045, 0, Landing::Ring3, None).unwrap();
+        assert!(last.words() + PAGE_SIZE <= TRAMPOLINES);
+        assert!(Pad::new(2046, 0, Landing::Ring3, None).is_none());
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! | GVA | what |
 //! |---|---|
-//! | 0 to 0x7fff_ffff_f000 | the guest's; on a ring-3 landing pads from 0x7fff_ff00_0000 on, and the doorbell |
+//! | 0 to 0x7fff_ffff_f000 | the guest's; on a ring-3 landing pads from 0x7fff_ff00_0000 on, trampolines and the doorbell |
 //! | 0xffff_ffff_8000_0000 | system memory pages that ring 0 needs, supervisor only |
 //! | 0xffff_ffff_c000_0000 | pads of a ring-0 landing, supervisor only |
 
@@ -32,6 +32,8 @@ pub const USER_PADS: u64 = 0x7fff_ff00_0000;
 pub const DOORBELL: u64 = TASK_SIZE - PAGE_SIZE;
 /// What it is mapped to (GPA): nothing, so that a store is an exit.
 pub const DOORBELL_GPA: u64 = 2 << 30;
+/// Trampolines of a ring-3 landing (GVA), behind the last pad.
+pub const TRAMPOLINES: u64 = DOORBELL - PAGE_SIZE;
 /// Three pages that KVM on VMX needs for itself (`KVM_SET_TSS_ADDR`), between the two.
 pub const VMX_TSS: usize = 0xfffb_d000;
 /// One page that KVM on VMX needs for itself (`KVM_SET_IDENTITY_MAP_ADDR`).

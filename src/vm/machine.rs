@@ -11,11 +11,12 @@ use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region, kv
 use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 
 use super::landing::{self, Ids, Landing, Pad};
-use super::layout::{DOORBELL, DOORBELL_GPA, KERNEL_BASE, USER_PADS, VMX_IDENTITY_MAP, VMX_TSS};
+use super::layout::{DOORBELL, DOORBELL_GPA, KERNEL_BASE, TRAMPOLINES, USER_PADS, VMX_IDENTITY_MAP, VMX_TSS};
 use super::memslots::Memslots;
 use super::pool::{BATCH, Pool, Spare, Vcpus};
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
+use super::trampoline::Trampolines;
 use super::vcpu::{Vcpu, VcpuPages, VcpuSetup, VcpuState, page};
 use super::{Trap, VmError, startup};
 use crate::abi::{PAGE_SIZE, TASK_SIZE};
@@ -90,10 +91,12 @@ pub struct Machine {
 
 /// The pads handed out so far.
 #[derive(Clone, Copy, Debug)]
-struct Pads {
+pub(super) struct Pads {
     /// GPA of the code.
     code: u64,
     count: u64,
+    /// On a ring-3 landing.
+    pub(super) trampolines: Option<Trampolines>,
 }
 
 /// The arena, as the machine needs to know it.
@@ -224,11 +227,15 @@ impl Machine {
     pub fn answer_calls(&self, vcpu: &mut Vcpu) -> Result<(), VmError> {
         let code = self.system().allocate_page().ok_or(VmError::Full("system memory"))?;
         landing::write_code(self.system(), code);
+        let mut trampolines = None;
         if self.flavour.landing == Landing::Ring3 {
             let rights = Entry::USER | Entry::WRITE | Entry::NO_EXECUTE;
             self.map_pages(DOORBELL, DOORBELL + PAGE_SIZE, DOORBELL_GPA, rights)?;
+            let page = self.system().allocate_page().ok_or(VmError::Full("system memory"))?;
+            self.map_pages(TRAMPOLINES, TRAMPOLINES + PAGE_SIZE, page, Entry::USER)?;
+            trampolines = Some(Trampolines::new(page));
         }
-        *self.lock_pads() = Some(Pads { code, count: 0 });
+        *self.lock_pads() = Some(Pads { code, count: 0, trampolines });
         let pad = self.place_pad()?;
         pad.map_or(Ok(()), |pad| vcpu.land_on(pad))
     }
@@ -251,7 +258,7 @@ impl Machine {
         vcpu.forget_user_ids(self.system());
     }
 
-    fn lock_pads(&self) -> MutexGuard<'_, Option<Pads>> {
+    pub(super) fn lock_pads(&self) -> MutexGuard<'_, Option<Pads>> {
         // A panic while the lock was held would have ended the run.
         self.pads.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -261,7 +268,8 @@ impl Machine {
         let mut guard = self.lock_pads();
         let Some(pads) = guard.as_mut() else { return Ok(None) };
         let words = self.system().allocate_page().ok_or(VmError::Full("vCPUs"))?;
-        let Some(pad) = Pad::new(pads.count, words, self.flavour.landing) else { return Ok(None) };
+        let trampolines = pads.trampolines.map(|trampolines| trampolines.page());
+        let Some(pad) = Pad::new(pads.count, words, self.flavour.landing, trampolines) else { return Ok(None) };
         pads.count += 1;
         let rights = match self.flavour.landing {
             Landing::Ring0 => Entry::empty(),

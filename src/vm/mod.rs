@@ -12,12 +12,14 @@ mod remedy;
 pub mod startup;
 pub mod stubs;
 pub mod system;
+mod trampoline;
 pub mod trap;
 pub mod vcpu;
 
 pub use door::Door;
 pub use landing::{Ids, Posted};
 pub use machine::Machine;
+pub use trampoline::Site;
 pub use trap::{BadExit, Trap};
 pub use vcpu::{Vcpu, VcpuState};
 

@@ -192,6 +192,11 @@ impl Vcpu {
         }
     }
 
+    /// Where calls by a jump arrive on its pad (GVA).
+    pub(super) fn jump_target(&self) -> Option<u64> {
+        self.setup.pages.pad?.jump_target()
+    }
+
     /// What calls that are answered inside the guest return from now on.
     pub(super) fn tell(&self, ids: Ids, system: &SystemMemory) {
         if let Some(pad) = self.setup.pages.pad {

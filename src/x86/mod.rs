@@ -1,5 +1,6 @@
 //! Facts of the x86-64 CPU that need no KVM: registers, descriptors, page tables, extended state.
 
+pub mod code;
 pub mod descriptor;
 pub mod exception;
 pub mod operand;

@@ -16,11 +16,12 @@ const DRIVEN: [&str; 3] = ["guests", "bench", RACES];
 const RACES: &str = "races";
 
 /// What is made of `testprogs/guests`: the executable, its source, and the compiler.
-const GUESTS: [(&str, &str, Compiler); 7] = [
+const GUESTS: [(&str, &str, Compiler); 8] = [
     ("show", "show.c", Compiler::Gcc),
     ("one_gibibyte", "one_gibibyte.c", Compiler::Gcc),
     ("one_tebibyte", "one_tebibyte.c", Compiler::Gcc),
     ("dense_memory", "dense_memory.c", Compiler::Gcc),
+    ("hot_calls", "hot_calls.c", Compiler::GccPie),
     ("tour_of_glibc", "tour.c", Compiler::Gcc),
     ("tour_of_musl", "tour.c", Compiler::MuslGcc),
     ("tour_of_rust", "tour.rs", Compiler::Rustc),
@@ -42,6 +43,8 @@ pub(crate) struct Program {
 pub(crate) enum Compiler {
     /// With glibc, or with no library at all.
     Gcc,
+    /// The same, position-independent: its place is near the top of user space.
+    GccPie,
     /// With musl.
     MuslGcc,
     /// With Rust's standard library.
@@ -52,7 +55,7 @@ impl Compiler {
     /// The command.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Gcc => "gcc",
+            Self::Gcc | Self::GccPie => "gcc",
             Self::MuslGcc => "musl-gcc",
             Self::Rustc => "rustc",
         }
@@ -66,8 +69,9 @@ impl Compiler {
     fn command(self, source: &Path, flags: &str, to: &Path) -> Command {
         let mut command = Command::new(self.name());
         match self {
-            Self::Gcc | Self::MuslGcc => {
-                command.args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-I"]);
+            Self::Gcc | Self::GccPie | Self::MuslGcc => {
+                let form = if matches!(self, Self::GccPie) { "-static-pie" } else { "-static" };
+                command.args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", form, "-I"]);
                 command.arg(package().join("testprogs")).arg("-o").arg(to).arg(source);
                 command.args(flags.split_whitespace());
             }

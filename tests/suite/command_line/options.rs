@@ -4,8 +4,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use libtest_mimic::Completion;
+
 use super::{Expect, kvm_se, passed, show, tests};
+use crate::invocation::Invocation;
 use crate::machine::Outcome;
+use crate::program::Program;
 
 tests! {
     version Nothing;
@@ -24,6 +28,8 @@ tests! {
     arguments_need_not_be_utf8 Kvm;
     environment_need_not_be_utf8 Kvm;
     aslr_changes_nothing_else Kvm;
+    hot_calls_become_jumps Kvm;
+    no_patch_leaves_calls_alone Kvm;
     not_inside_itself Kvm;
 }
 
@@ -134,6 +140,27 @@ fn environment_need_not_be_utf8() -> Outcome {
 fn aslr_changes_nothing_else() -> Outcome {
     let run = kvm_se()?.arg("--aslr").arg(show()?).args(["status", "5"]).run()?;
     passed(run.status(5)?.stdout("")?.stderr("")?)
+}
+
+/// The program waits until its code shows that, so what it does afterwards is done by jumps.
+fn hot_calls_become_jumps() -> Outcome {
+    const SECONDS: &str = "60";
+    let doctor = kvm_se()?.arg("doctor").run()?;
+    if !String::from_utf8_lossy(&doctor.stdout)
+        .lines()
+        .any(|line| line.contains("system calls") && line.contains("ring 3"))
+    {
+        return Ok(Completion::ignored_with("calls become jumps where they land in ring 3"));
+    }
+    let program = Program::guest("hot_calls")?.executable()?;
+    let native = Invocation::native(&program)?.run()?.status(0)?;
+    let run = kvm_se()?.patient().arg(&program).arg(SECONDS).run()?.status(0)?;
+    passed(run.stdout(&String::from_utf8_lossy(&native.stdout))?.stderr("")?)
+}
+
+fn no_patch_leaves_calls_alone() -> Outcome {
+    let run = kvm_se()?.patient().arg("--no-patch").arg(Program::guest("hot_calls")?.executable()?).arg("1").run()?;
+    passed(run.status(2)?.check("no jumps", |run| run.stdout.ends_with(b"no jumps after 1 seconds\n"))?)
 }
 
 fn not_inside_itself() -> Outcome {
