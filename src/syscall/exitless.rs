@@ -1,7 +1,7 @@
 //! Which calls another thread may answer ([`crate::proc::exitless`]), and which set their caller apart from it.
 //!
 //! It answers what neither blocks for longer than a disk does, nor asks who calls: calls on files and directories of
-//! ordinary file systems, on paths outside /proc, and on memory.
+//! ordinary file systems, on paths outside /proc, on memory, and on pipes where they need not be waited for.
 
 use nix::sys::resource::Resource;
 use nix::sys::stat::FileStat;
@@ -9,8 +9,8 @@ use nix::sys::statfs::{self, FsType, Statfs};
 
 use super::arg::{Arg, Fd, PathPtr};
 use super::string::HostString;
-use super::{Outcome, execute, procfs};
-use crate::abi::Errno;
+use super::{Outcome, execute, procfs, rw};
+use crate::abi::{Errno, UserAddr};
 use crate::proc::Task;
 use crate::proc::exitless::Answer;
 use crate::proc::limits::is_unlimited;
@@ -35,8 +35,12 @@ pub(super) enum Object {
     Nothing,
     /// The descriptor that comes first.
     Descriptor,
-    /// The same, and the limit on the sizes of files.
+    /// The same, which may be a pipe's.
+    Stream,
+    /// The descriptor that comes first, and the limit on the sizes of files.
     Written,
+    /// The same, which may be a pipe's.
+    WrittenStream,
     /// The path that comes first.
     Path,
     /// The path behind a descriptor of a directory.
@@ -60,7 +64,7 @@ static KINDS: [Kind; 512] = {
         (libc::SYS_mprotect, About(Object::Nothing)),
         (libc::SYS_getcwd, About(Object::Nothing)),
         (libc::SYS_umask, About(Object::Nothing)),
-        (libc::SYS_read, About(Object::Descriptor)),
+        (libc::SYS_read, About(Object::Stream)),
         (libc::SYS_readv, About(Object::Descriptor)),
         (libc::SYS_pread64, About(Object::Descriptor)),
         (libc::SYS_lseek, About(Object::Descriptor)),
@@ -70,7 +74,7 @@ static KINDS: [Kind; 512] = {
         (libc::SYS_dup, About(Object::Descriptor)),
         (libc::SYS_fchdir, About(Object::Descriptor)),
         (libc::SYS_fchmod, About(Object::Descriptor)),
-        (libc::SYS_write, About(Object::Written)),
+        (libc::SYS_write, About(Object::WrittenStream)),
         (libc::SYS_writev, About(Object::Written)),
         (libc::SYS_pwrite64, About(Object::Written)),
         (libc::SYS_stat, About(Object::Path)),
@@ -161,19 +165,30 @@ pub(super) fn answer() -> Answer {
 struct Files {
     /// Which devices hold ordinary files.
     devices: Vec<(u64, bool)>,
-    /// A descriptor of an ordinary file, and the stay in guest mode during which nobody else may change what it is.
-    descriptor: Option<(u64, u64)>,
+    /// A descriptor, what it is of, and the stay in guest mode during which nobody else may change that.
+    descriptor: Option<(u64, Sort, u64)>,
+    /// The kernel cannot tell whether a pipe would have to be waited for.
+    has_blind_pipes: bool,
+}
+
+/// What a call is about, as far as that decides how it can be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    /// What waits for nothing but a disk.
+    Ordinary,
+    /// A pipe, which may have to be waited for.
+    Pipe,
 }
 
 impl Files {
     fn answer(&mut self, task: &mut Task, posted: Posted, stay: u64) -> Option<u64> {
         let nr = posted.nr & u64::from(u32::MAX);
         let Kind::About(object) = kind(nr) else { return None };
-        if self.descriptor.is_some_and(|(_, known_in)| known_in != stay) {
+        if self.descriptor.is_some_and(|(.., known_in)| known_in != stay) {
             self.descriptor = None;
         }
-        if !self.allow(task, object, &posted.args, stay) {
-            return None;
+        if self.allow(task, object, &posted.args, stay)? == Sort::Pipe {
+            return self.transfer(task, nr.cast_signed(), &posted.args);
         }
         if changes_descriptors(nr) {
             self.descriptor = None;
@@ -186,35 +201,58 @@ impl Files {
         }
     }
 
-    fn allow(&mut self, task: &Task, object: Object, args: &[u64; 6], stay: u64) -> bool {
+    /// A call on a pipe, which leaves the guest if it cannot be made now: whoever makes it may have to wait, or to die.
+    fn transfer(&mut self, task: &Task, nr: i64, args: &[u64; 6]) -> Option<u64> {
+        let fd = Fd::decode(args[0]).ok().filter(|_| !self.has_blind_pipes)?;
+        let result = rw::transfer_without_waiting(task, nr, fd, UserAddr::new(args[1]), args[2]);
+        self.has_blind_pipes = result == Err(Errno::EOPNOTSUPP);
+        result.ok()
+    }
+
+    /// What the call is about if it may be answered.
+    fn allow(&mut self, task: &Task, object: Object, args: &[u64; 6], stay: u64) -> Option<Sort> {
         const QUICK: [i32; 6] =
             [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD, libc::F_DUPFD_CLOEXEC];
-        match object {
+        #[expect(clippy::cast_possible_truncation, reason = "the kernel takes the low half")]
+        let (first, second) = (args[0] as i32, args[1] as i32);
+        let is_allowed = match object {
             Object::Nothing => true,
-            Object::Descriptor => self.allow_descriptor(args[0], stay),
-            Object::Written => is_unlimited(Resource::RLIMIT_FSIZE) && self.allow_descriptor(args[0], stay),
+            Object::Stream => return self.sort(args[0], stay),
+            Object::WrittenStream => return self.sort(args[0], stay).filter(|_| is_unlimited(Resource::RLIMIT_FSIZE)),
+            Object::Descriptor => self.is_ordinary(args[0], stay),
+            Object::Written => is_unlimited(Resource::RLIMIT_FSIZE) && self.is_ordinary(args[0], stay),
             Object::Path => is_elsewhere(task, args[0]),
             Object::PathAt => is_elsewhere(task, args[1]),
             Object::Opened => self.allow_opening(task, libc::AT_FDCWD, args[0], args[1]),
-            #[expect(clippy::cast_possible_truncation, reason = "the kernel takes the low half")]
-            Object::OpenedAt => self.allow_opening(task, args[0] as i32, args[1], args[2]),
-            #[expect(clippy::cast_possible_truncation, reason = "the kernel takes the low half")]
-            Object::Command => QUICK.contains(&(args[1] as i32)) && self.allow_descriptor(args[0], stay),
-        }
+            Object::OpenedAt => self.allow_opening(task, first, args[1], args[2]),
+            Object::Command => QUICK.contains(&second) && self.is_ordinary(args[0], stay),
+        };
+        is_allowed.then_some(Sort::Ordinary)
     }
 
-    fn allow_descriptor(&mut self, raw: u64, stay: u64) -> bool {
-        if self.descriptor == Some((raw, stay)) {
-            return true;
+    fn is_ordinary(&mut self, fd: u64, stay: u64) -> bool {
+        self.sort(fd, stay) == Some(Sort::Ordinary)
+    }
+
+    /// What the descriptor is of.
+    fn sort(&mut self, raw: u64, stay: u64) -> Option<Sort> {
+        if let Some((known, sort, known_in)) = self.descriptor
+            && (known, known_in) == (raw, stay)
+        {
+            return Some(sort);
         }
-        let Ok(fd) = Fd::decode(raw) else { return false };
-        let Ok(file) = fd.borrow() else { return false };
-        let Ok(stat) = nix::sys::stat::fstat(file) else { return false };
-        let is_allowed = self.allow_file(&stat, || statfs::fstatfs(file).ok());
-        if is_allowed {
-            self.descriptor = Some((raw, stay));
-        }
-        is_allowed
+        let fd = Fd::decode(raw).ok()?;
+        let file = fd.borrow().ok()?;
+        let stat = nix::sys::stat::fstat(file).ok()?;
+        let sort = if stat.st_mode & libc::S_IFMT == libc::S_IFIFO {
+            Sort::Pipe
+        } else if self.allow_file(&stat, || statfs::fstatfs(file).ok()) {
+            Sort::Ordinary
+        } else {
+            return None;
+        };
+        self.descriptor = Some((raw, sort, stay));
+        Some(sort)
     }
 
     fn allow_opening(&mut self, task: &Task, dir: i32, path: u64, flags: u64) -> bool {

@@ -77,8 +77,14 @@ impl Task {
         if mm.arena().is_contiguous(addr.raw(), len.min(MAX_RW_COUNT)) || !addr.is_user_range(len) {
             return None;
         }
+        Some(self.one_iovec(addr, len))
+    }
+
+    /// An array of one buffer, which may be in pieces.
+    pub(super) fn one_iovec(&self, addr: UserAddr, len: u64) -> HostIovecs {
+        let mm = &self.process.mm;
         mm.before_access(addr, len);
-        Some(HostIovecs::Translated(translate(&[Iovec { base: addr.raw(), len }], |gva| mm.hva(gva))))
+        HostIovecs::Translated(translate(&[Iovec { base: addr.raw(), len }], |gva| mm.hva(gva)))
     }
 
     /// The `count` buffers at `from`, which are addresses of another process and stay as they are.

@@ -4,7 +4,7 @@ use super::arg::{BytesIn, BytesOut, Fd, RwFlags, Whence};
 use super::host::{HostArg, args};
 use super::iovec::{Iovec, MAX_RW_COUNT};
 use super::view::{self, Transfer};
-use crate::abi::{Errno, TASK_SIZE, UserAddr, UserPtr};
+use crate::abi::{Errno, PAGE_SIZE, TASK_SIZE, UserAddr, UserPtr};
 use crate::proc::Task;
 
 /// `len` bytes of guest memory, as far as one call can reach them. Where they do not end among the addresses of a
@@ -51,6 +51,19 @@ pub(super) fn sys_pwrite64(task: &mut Task, fd: Fd, from: BytesIn, len: u64, off
         return task.host(libc::SYS_pwritev, args![fd, &pieces, pieces.count(), offset, 0]);
     }
     task.host(libc::SYS_pwrite64, args![fd, buffer(from.0, len), len, offset])
+}
+
+/// read(2) or write(2) on a pipe if that need not wait, else `EAGAIN`; `EOPNOTSUPP` where the kernel cannot tell.
+///
+/// What is written must fit one page: then all of it is, or nothing (pipe(7)).
+pub(super) fn transfer_without_waiting(task: &Task, nr: i64, fd: Fd, addr: UserAddr, len: u64) -> Result<u64, Errno> {
+    const HERE: i64 = -1;
+    let nr = if nr == libc::SYS_read { libc::SYS_preadv2 } else { libc::SYS_pwritev2 };
+    if nr == libc::SYS_pwritev2 && len > PAGE_SIZE || !addr.is_user_range(len) {
+        return Err(Errno::EAGAIN);
+    }
+    let iov = task.one_iovec(addr, len);
+    task.host(nr, args![fd, &iov, iov.count(), HERE, 0, libc::RWF_NOWAIT])
 }
 
 // The kernel takes the low half of the register that counts buffers.

@@ -132,6 +132,106 @@ static void blocking(void) {
     CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
 }
 
+static volatile int broken;
+
+static void on_broken_pipe(int signal) {
+    (void)signal;
+    broken++;
+}
+
+// What goes into a pipe comes out of it, whole, however much there is room for.
+static void through_a_pipe(void) {
+    int ends[2], wrong = 0;
+    unsigned state = 5;
+    static unsigned char got[SIZE];
+    CHECK_OK(pipe(ends));
+    for (int i = 0; i < 5000; i++) {
+        unsigned length = 1 + next(&state) % (i % 100 == 0 ? SIZE : 4096), at = next(&state) % (SIZE - length + 1), done = 0;
+        wrong += write(ends[1], expected + at, length) != (ssize_t)length;
+        while (done < length) {
+            ssize_t count = read(ends[0], got + done, SIZE - done);
+            REQUIRE(count > 0);
+            done += (unsigned)count;
+        }
+        wrong += done != length || memcmp(got, expected + at, length) != 0;
+    }
+    CHECK_EQ(wrong, 0);
+    for (int i = 0; i < 1000; i++) {
+        wrong += syscall(SYS_write, ends[1], 16, 8) != -1 || errno != EFAULT;
+        wrong += write(ends[0], "x", 1) != -1 || errno != EBADF || write(ends[1], "x", 0) != 0;
+        wrong += write(ends[1], "abc", 3) != 3 || syscall(SYS_read, ends[0], 16, 8) != -1 || errno != EFAULT;
+        wrong += read(ends[0], got, 2) != 2 || read(ends[0], got, 8) != 1 || got[0] != 'c';
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+    for (int i = 0; i < 20; i++) {
+        int full = 0;
+        wrong += read(ends[0], got, 1) != -1 || errno != EAGAIN;
+        while (write(ends[1], expected, 4096) == 4096)
+            full++;
+        wrong += full != 16 || errno != EAGAIN || write(ends[1], expected, 1) != -1;
+        while (read(ends[0], got, 4096) == 4096)
+            full--;
+        wrong += full != 0 || errno != EAGAIN;
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK(signal(SIGPIPE, on_broken_pipe) != SIG_ERR && close(ends[0]) == 0);
+    for (int i = 0; i < 500; i++)
+        wrong += write(ends[1], "x", 1) != -1 || errno != EPIPE;
+    CHECK(wrong == 0 && broken == 500 && close(ends[1]) == 0);
+    CHECK(signal(SIGPIPE, SIG_DFL) == on_broken_pipe);
+}
+
+// A child answers each byte that comes from one pipe in another one, at first at once and later on after a while.
+static void with_a_partner(void) {
+    int there[2], back[2], wrong = 0, status;
+    unsigned char byte;
+    CHECK(pipe(there) == 0 && pipe(back) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        REQUIRE(close(there[1]) == 0 && close(back[0]) == 0);
+        for (int i = 0; read(there[0], &byte, 1) == 1; i++) {
+            if (i > 2000 && i % 100 == 0)
+                usleep(1000);
+            byte++;
+            REQUIRE(write(back[1], &byte, 1) == 1);
+        }
+        _exit(0);
+    }
+    CHECK(close(there[0]) == 0 && close(back[1]) == 0);
+    for (int i = 0; i < 4000; i++) {
+        unsigned char sent = (unsigned char)i;
+        wrong += write(there[1], &sent, 1) != 1 || read(back[0], &byte, 1) != 1 || byte != (unsigned char)(sent + 1);
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK(close(there[1]) == 0 && read(back[0], &byte, 1) == 0 && close(back[0]) == 0);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+// A write that does not fit waits until it does.
+static void more_than_fits(void) {
+    enum { MORE = 3 * SIZE };
+    static unsigned char buffer[MORE];
+    int ends[2], wrong = 0, status;
+    CHECK_OK(pipe(ends));
+    pid_t child = fork();
+    if (child == 0) {
+        long sum = 0;
+        ssize_t count;
+        REQUIRE(close(ends[1]) == 0);
+        while ((count = read(ends[0], buffer, 5000)) > 0)
+            sum += count;
+        _exit(sum != 60L * MORE + 60);
+    }
+    CHECK_EQ(close(ends[0]), 0);
+    for (int i = 0; i < 60; i++) {
+        wrong += read_at_random(200);
+        wrong += write(ends[1], buffer, 1) != 1 || write(ends[1], buffer, MORE) != MORE;
+    }
+    CHECK(wrong == 0 && close(ends[1]) == 0);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 static int in_child(int (*body)(void)) {
     pid_t child = fork();
     if (child == 0)
@@ -213,6 +313,9 @@ int main(void) {
     CHECK_EQ(memory(500), 0);
     while_signals_come();
     blocking();
+    through_a_pipe();
+    with_a_partner();
+    more_than_fits();
     CHECK_EQ(in_child(reads_on), 0);
     CHECK_EQ(read_at_random(2000), 0);
     CHECK_EQ(in_child(with_limit), 1000 + SIGXFSZ);
