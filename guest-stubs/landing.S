@@ -1,8 +1,8 @@
 # A pad: where `syscall` arrives on a vCPU that answers calls inside the guest. A page of this code, and behind it a page
 # of words for the one vCPU. README.md in this folder is the register contract.
 #
-# One body for two privilege levels. It changes no flags, since in ring 3 nothing could bring them back: numbers are
-# told apart with lea and jrcxz.
+# One body for two privilege levels. It changes no flags unless it keeps them on a stack of its own, since in ring 3 nothing
+# else could bring them back: numbers are told apart with lea and jrcxz.
 #
 # WORD_*, DOORBELL, PORT_SYSCALL and NR_* come from src/vm/landing.rs.
 
@@ -77,6 +77,102 @@ kvm_se_landing_\level\()_posted:
     .globl kvm_se_landing_\level\()_posted_end
 kvm_se_landing_\level\()_posted_end:
     .endm
+# Clocks are asked of the vDSO, whose functions are in the words, on a stack at the end of the words. Wherever that is
+# interrupted, and where the function makes a call itself, the runner makes the call instead: rsp tells.
+    .macro goto_if_clock_ring3
+    goto_if_number {NR_CLOCK_GETTIME}, 31f
+    goto_if_number {NR_GETTIMEOFDAY}, 32f
+    goto_if_number {NR_TIME}, 33f
+    jmp     34f
+31: jmp     15f
+32: jmp     16f
+33: jmp     17f
+34:
+    .endm
+    .macro clocks_ring3
+# The vDSO would ask the runner for processor time.
+15: lea     -{CLOCK_PROCESS_CPUTIME_ID}(%rdi), %rcx
+    jrcxz   24f
+    lea     -{CLOCK_THREAD_CPUTIME_ID}(%rdi), %rcx
+    jrcxz   24f
+    jmp     25f
+24: jmp     9b
+25: begin_clock {WORD_CLOCK_GETTIME}
+    lea     words + {WORD_TIME}(%rip), %rsi
+    call    *words + {WORD_CLOCK_GETTIME}(%rip)
+    mov     words + {WORD_KEPT} + 8(%rip), %rsi
+    jmp     21f
+# A time zone is the runner's.
+16: mov     %rsi, %rcx
+    jrcxz   18f
+    jmp     9b
+18: begin_clock {WORD_GETTIMEOFDAY}
+    lea     words + {WORD_TIME}(%rip), %rdi
+    call    *words + {WORD_GETTIMEOFDAY}(%rip)
+    mov     words + {WORD_KEPT}(%rip), %rsi
+21: test    %eax, %eax
+    jnz     20f
+    mov     words + {WORD_TIME}(%rip), %rcx
+    mov     %rcx, (%rsi)
+    mov     words + {WORD_TIME} + 8(%rip), %rcx
+    mov     %rcx, 8(%rsi)
+    xor     %eax, %eax
+    jmp     23f
+17: begin_clock {WORD_TIME_OF_DAY}
+    xor     %edi, %edi
+    call    *words + {WORD_TIME_OF_DAY}(%rip)
+    mov     words + {WORD_KEPT}(%rip), %rdi
+    test    %rdi, %rdi
+    jz      23f
+    mov     %rax, (%rdi)
+23: mov     words + {WORD_KEPT}(%rip), %rdi
+    mov     words + {WORD_KEPT} + 8(%rip), %rsi
+    mov     words + {WORD_KEPT} + 16(%rip), %rdx
+    mov     words + {WORD_KEPT} + 24(%rip), %r10
+    mov     words + {WORD_KEPT} + 32(%rip), %r8
+    mov     words + {WORD_KEPT} + 40(%rip), %r9
+    mov     words + {WORD_KEPT} + 56(%rip), %rcx
+    mov     (%rsp), %r11
+    popfq
+    movq    $0, words + {WORD_IN_CLOCK}(%rip)
+    mov     words + {WORD_KEPT} + 48(%rip), %rsp
+    jmp     *%rcx
+20: leave_ring3
+    .endm
+    .macro begin_clock function
+    mov     words + \function(%rip), %rcx
+    jrcxz   18f
+    mov     words + {WORD_IN_CLOCK}(%rip), %rcx
+    jrcxz   19f
+18: jmp     9b
+19: movq    $1, words + {WORD_IN_CLOCK}(%rip)
+    mov     %rax, words + {WORD_KEPT} + 64(%rip)
+# The function gives these back, if it is not interrupted.
+    mov     %rbx, words + {WORD_KEPT} + 72(%rip)
+    mov     %rbp, words + {WORD_KEPT} + 80(%rip)
+    mov     %r12, words + {WORD_KEPT} + 88(%rip)
+    mov     %r13, words + {WORD_KEPT} + 96(%rip)
+    mov     %r14, words + {WORD_KEPT} + 104(%rip)
+    mov     %r15, words + {WORD_KEPT} + 112(%rip)
+    mov     %rdi, words + {WORD_KEPT}(%rip)
+    mov     %rsi, words + {WORD_KEPT} + 8(%rip)
+    mov     %rdx, words + {WORD_KEPT} + 16(%rip)
+    mov     %r10, words + {WORD_KEPT} + 24(%rip)
+    mov     %r8, words + {WORD_KEPT} + 32(%rip)
+    mov     %r9, words + {WORD_KEPT} + 40(%rip)
+    mov     %rsp, words + {WORD_KEPT} + 48(%rip)
+    mov     words + {WORD_RETURN}(%rip), %rcx
+    mov     %rcx, words + {WORD_KEPT} + 56(%rip)
+    lea     words + 4096(%rip), %rsp
+    pushfq
+    testl   ${TF_OR_RF}, (%rsp)
+    jnz     20f
+    cld
+    .endm
+    .macro goto_if_clock_ring0
+    .endm
+    .macro clocks_ring0
+    .endm
     .macro ask_ring0
     .endm
     .macro post_ring0 level
@@ -94,7 +190,7 @@ kvm_se_landing_\level\()_posted_end:
     jrcxz   \label
     .endm
 
-    .macro landing level, check, ask, post, leave, back
+    .macro landing level, check, clock, clocks, ask, post, leave, back
     .balign 16
     .globl kvm_se_landing_\level
 kvm_se_landing_\level:
@@ -102,6 +198,7 @@ kvm_se_landing_\level:
     \check
     goto_if_number {NR_GETPID}, 1f
     goto_if_number {NR_GETTID}, 2f
+    \clock
     mov     words + {WORD_IDS_MAY_DIFFER}(%rip), %rcx
     jrcxz   8f
 9:  \ask
@@ -118,13 +215,14 @@ kvm_se_landing_\level:
 4:  answer  {WORD_EUID}, \back
 5:  answer  {WORD_GID}, \back
 6:  answer  {WORD_EGID}, \back
+    \clocks
     \post \level
     .endm
 
-    landing ring3, check_ring3, ask_ring3, post_ring3, leave_ring3, back_ring3
-    landing ring0, check_ring0, ask_ring0, post_ring0, leave_ring0, back_ring0
+    landing ring3, check_ring3, goto_if_clock_ring3, clocks_ring3, ask_ring3, post_ring3, leave_ring3, back_ring3
+    landing ring0, check_ring0, goto_if_clock_ring0, clocks_ring0, ask_ring0, post_ring0, leave_ring0, back_ring0
 # Where a call arrives that is a jump (src/vm/trampoline.rs), without r11.
-    landing patched, check_patched, ask_ring3, post_ring3, leave_ring3, back_ring3
+    landing patched, check_patched, goto_if_clock_ring3, clocks_ring3, ask_ring3, post_ring3, leave_ring3, back_ring3
 
     .globl kvm_se_landing_end
 kvm_se_landing_end:

@@ -1,9 +1,9 @@
 //! Pages of the runner's own that the guest may read: the data of the host's vDSO.
 
 use super::vma::{Backing, Vma, VmaFlags, VmaName};
-use super::{AddressSpace, Inner};
+use super::{Access, AddressSpace, Inner};
 use crate::abi::mman::Prot;
-use crate::abi::{Errno, PageRange};
+use crate::abi::{Errno, PAGE_SIZE, PageRange};
 use crate::sys::copy::Hva;
 
 /// Where the guest sees foreign pages.
@@ -25,6 +25,23 @@ impl AddressSpace {
         inner.vmas.insert(range, vma)?;
         inner.foreign.push(Foreign { range, gpa });
         Ok(())
+    }
+}
+
+impl AddressSpace {
+    /// Fills the entries of the vDSO and its data, and returns where its code begins (GVA); `None` without one.
+    pub fn fill_vdso(&self) -> Option<u64> {
+        let mut code = None;
+        for (range, vma) in self.vmas() {
+            if matches!(vma.name, VmaName::Vvar | VmaName::Vdso) {
+                // Pages of data that a kernel does not use cannot be had, and are not looked at.
+                for page in 0..range.nr_pages() {
+                    let _ = self.fault(range.start() + page * PAGE_SIZE, Access::Read);
+                }
+                code = Some(range.start()).filter(|_| vma.name == VmaName::Vdso).or(code);
+            }
+        }
+        code
     }
 }
 

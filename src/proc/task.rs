@@ -11,7 +11,8 @@ use super::{Process, RobustList, ThreadSignals};
 use crate::abi::{Errno, UserAddr};
 use crate::signal::extended::Layout;
 use crate::signal::mask::SigSet;
-use crate::vm::{Ids, Trap, Vcpu, VmError};
+use crate::sys::vdso::HostVdso;
+use crate::vm::{Clocks, Ids, Trap, Vcpu, VmError};
 
 /// A guest thread.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Task {
     pub(super) broken: Option<VmError>,
     /// How its calls are answered without an exit.
     pub(super) exitless: Exitless,
+    /// Whether its pad knows where the time can be asked for, as far as it can.
+    knows_clocks: bool,
     tid: Pid,
 }
 
@@ -66,6 +69,7 @@ impl Task {
             extended_layout,
             broken: None,
             exitless: Exitless::new(true),
+            knows_clocks: false,
             tid: nix::unistd::gettid(),
         }
     }
@@ -82,6 +86,31 @@ impl Task {
     pub fn forget_user_ids(&mut self) {
         self.end_exitless();
         self.process.mm.machine().forget_user_ids(&self.vcpu);
+    }
+
+    /// Has the time be told inside the guest from now on, where that is possible.
+    #[inline]
+    pub fn answer_clocks(&mut self) {
+        if !self.knows_clocks {
+            self.knows_clocks = true;
+            self.tell_clocks();
+        }
+    }
+
+    #[cold]
+    fn tell_clocks(&self) {
+        let mm = &self.process.mm;
+        if self.vcpu.wants_clocks()
+            && let (Some(base), Some(vdso)) = (mm.fill_vdso(), HostVdso::find())
+        {
+            let function = |name| vdso.offset_of(name).map_or(0, |offset| base + offset);
+            let clocks = Clocks {
+                clock_gettime: function("__vdso_clock_gettime"),
+                gettimeofday: function("__vdso_gettimeofday"),
+                time: function("__vdso_time"),
+            };
+            self.vcpu.set_clocks(clocks, mm.machine().system());
+        }
     }
 
     /// Its thread id, which is the host thread's.

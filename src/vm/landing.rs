@@ -51,6 +51,16 @@ mod word {
     /// Its number, and six arguments behind it.
     pub(super) const NUMBER: u64 = 88;
     pub(super) const ARGS: u64 = 96;
+    /// Functions of the vDSO (GVA), or 0.
+    pub(super) const CLOCK_GETTIME: u64 = 144;
+    pub(super) const GETTIMEOFDAY: u64 = 152;
+    pub(super) const TIME_OF_DAY: u64 = 160;
+    /// Not 0 while one of them is asked.
+    pub(super) const IN_CLOCK: u64 = 168;
+    /// What they write: two words.
+    pub(super) const TIME: u64 = 176;
+    /// Of whoever asks: rdi, rsi, rdx, r10, r8, r9, rsp, where it goes on, the number of its call, rbx, rbp, r12 to r15.
+    pub(super) const KEPT: u64 = 192;
 }
 
 /// What [`word::STATE`] says.
@@ -79,8 +89,19 @@ global_asm!(
     WORD_RESULT = const word::RESULT,
     WORD_NUMBER = const word::NUMBER,
     WORD_ARGS = const word::ARGS,
+    WORD_CLOCK_GETTIME = const word::CLOCK_GETTIME,
+    WORD_GETTIMEOFDAY = const word::GETTIMEOFDAY,
+    WORD_TIME_OF_DAY = const word::TIME_OF_DAY,
+    WORD_IN_CLOCK = const word::IN_CLOCK,
+    WORD_TIME = const word::TIME,
+    WORD_KEPT = const word::KEPT,
     POSTED = const state::POSTED,
     REFUSED = const state::REFUSED,
+    NR_CLOCK_GETTIME = const libc::SYS_clock_gettime,
+    NR_GETTIMEOFDAY = const libc::SYS_gettimeofday,
+    NR_TIME = const libc::SYS_time,
+    CLOCK_PROCESS_CPUTIME_ID = const libc::CLOCK_PROCESS_CPUTIME_ID,
+    CLOCK_THREAD_CPUTIME_ID = const libc::CLOCK_THREAD_CPUTIME_ID,
     NR_GETPID = const libc::SYS_getpid,
     NR_GETTID = const libc::SYS_gettid,
     NR_GETUID = const libc::SYS_getuid,
@@ -117,6 +138,17 @@ pub struct Ids {
     pub gid: u32,
     /// `getegid`
     pub egid: u32,
+}
+
+/// Functions of the vDSO that answer calls (GVA), or 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clocks {
+    /// `__vdso_clock_gettime`
+    pub clock_gettime: u64,
+    /// `__vdso_gettimeofday`
+    pub gettimeofday: u64,
+    /// `__vdso_time`
+    pub time: u64,
 }
 
 /// The pad of one vCPU.
@@ -207,6 +239,9 @@ impl Pad {
             (regs.rax, regs.rcx, regs.r11, regs.rip) = (site.nr.into(), site.end, regs.rflags, site.end);
             return Some(OnPad::Call);
         }
+        if let Some(on_pad) = self.leave_clock(regs, system) {
+            return Some(on_pad);
+        }
         let offset = regs.rip.wrapping_sub(self.base);
         let rest = code().get(usize::try_from(offset).ok()?..).filter(|rest| !rest.is_empty())?;
         if offset >= offset_of(&raw const kvm_se_landing_patched) {
@@ -218,6 +253,7 @@ impl Pad {
         if on_pad == OnPad::Call && regs.rip != self.entry() && Some(regs.rip) != self.jump_target() {
             let word = |offset| system.word(self.words + offset).load(Ordering::Acquire);
             regs.rcx = word(word::RETURN);
+            system.word(self.words + word::IN_CLOCK).store(0, Ordering::Relaxed);
             if has_posted(offset) {
                 (on_pad, regs.rax) = match word(word::STATE) {
                     state::ANSWERED => (OnPad::Answered, word(word::RESULT)),
@@ -230,6 +266,38 @@ impl Pad {
         regs.rip = regs.rcx;
         regs.rflags = RFlags::sanitised(regs.r11);
         Some(on_pad)
+    }
+
+    /// The same where a function of the vDSO is asked: the stack is in the words then. The call is still to be answered,
+    /// even if that has been done.
+    fn leave_clock(&self, regs: &mut UserRegs, system: &SystemMemory) -> Option<OnPad> {
+        let end = self.words() + PAGE_SIZE;
+        if self.landing != Landing::Ring3 || !(self.words() + 1..=end).contains(&regs.rsp) {
+            return None;
+        }
+        let word = |offset| system.word(self.words + offset).load(Ordering::Relaxed);
+        // The flags are kept first, and given back last.
+        let flags = if regs.rsp == end { regs.rflags } else { word(PAGE_SIZE - 8) };
+        let kept: [u64; 15] = std::array::from_fn(|index| word(word::KEPT + 8 * index as u64));
+        let UserRegs { rdi, rsi, rdx, r10, r8, r9, rsp, rip, rax, rbx, rbp, r12, r13, r14, r15, .. } = regs;
+        let registers = [rdi, rsi, rdx, r10, r8, r9, rsp, rip, rax, rbx, rbp, r12, r13, r14, r15];
+        registers.into_iter().zip(kept).for_each(|(register, value)| *register = value);
+        (regs.rcx, regs.r11, regs.rflags) = (regs.rip, flags, RFlags::sanitised(flags));
+        for (offset, value) in [(word::IN_CLOCK, 0), (word::STATE, state::ANSWERED)] {
+            system.word(self.words + offset).store(value, Ordering::Relaxed);
+        }
+        Some(OnPad::Call)
+    }
+
+    /// Asks these functions for the time from now on.
+    pub(super) fn set_clocks(&self, clocks: Clocks, system: &SystemMemory) {
+        for (offset, function) in [
+            (word::CLOCK_GETTIME, clocks.clock_gettime),
+            (word::GETTIMEOFDAY, clocks.gettimeofday),
+            (word::TIME_OF_DAY, clocks.time),
+        ] {
+            system.word(self.words + offset).store(function, Ordering::Relaxed);
+        }
     }
 
     /// What the pad answers from now on.
@@ -372,7 +440,11 @@ mod tests {
             let mut regs = regs(pad.code() + at as u64);
             pad.leave(&mut regs, &system) == Some(OnPad::Answered) && regs.rip == 0x7000
         });
-        assert_eq!(answered.count(), 20, "six calls at each of three places, and what another thread answers at two");
+        assert_eq!(
+            answered.count(),
+            22,
+            "six calls at each of three places, and what another thread answers and clocks at two"
+        );
     }
 
     #[test]
@@ -411,6 +483,27 @@ mod tests {
             assert_eq!(regs.rip, if rip == target { 0x7000 } else { SAVED });
             assert_eq!((regs.rflags & flags, regs.r11), (flags, flags));
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_interrupted_has_not_been_asked() {
+        let (pad, system) = pad(Landing::Ring3);
+        let flags = (RFlags::ZF | RFlags::DF).bits();
+        (0..15).for_each(|i| system.word(pad.words + word::KEPT + 8 * i).store(0x100 + i, Ordering::Relaxed));
+        system.word(pad.words + PAGE_SIZE - 8).store(flags, Ordering::Relaxed);
+        let end = pad.words() + PAGE_SIZE;
+        for (rsp, rflags) in [(end, flags), (end - 8, 0), (end - 160, RFlags::CF.bits())] {
+            // Anywhere, as in the vDSO.
+            let mut regs = UserRegs { rsp, rflags, ..regs(0x7fff_f7fc_1234) };
+            assert_eq!(pad.leave(&mut regs, &system), Some(OnPad::Call));
+            let caller = [regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9, regs.rsp, regs.rip, regs.rax];
+            assert_eq!(caller, std::array::from_fn(|i| 0x100 + i as u64));
+            let callee = [regs.rbx, regs.rbp, regs.r12, regs.r13, regs.r14, regs.r15];
+            assert_eq!(callee, std::array::from_fn(|i| 0x109 + i as u64));
+            assert_eq!((regs.rcx, regs.r11, regs.rflags & flags), (regs.rip, flags, flags));
+        }
+        let mut elsewhere = UserRegs { rsp: pad.words(), ..regs(0x40_1000) };
+        assert_eq!(pad.leave(&mut elsewhere, &system), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub mod trap;
 pub mod vcpu;
 
 pub use door::Door;
-pub use landing::{Ids, Posted};
+pub use landing::{Clocks, Ids, Posted};
 pub use machine::Machine;
 pub use trampoline::Site;
 pub use trap::{BadExit, Trap};

@@ -21,7 +21,7 @@ use kvm_ioctls::{SyncReg, VcpuExit, VcpuFd};
 
 use super::door::Door;
 use super::kick::Attachment;
-use super::landing::{Ids, Landing, OnPad, Pad};
+use super::landing::{Clocks, Ids, Landing, OnPad, Pad};
 use super::layout::{DOORBELL, DOORBELL_GPA, KERNEL_BASE};
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
@@ -192,6 +192,18 @@ impl Vcpu {
         }
     }
 
+    /// Can its pad ask for the time?
+    pub fn wants_clocks(&self) -> bool {
+        self.landing == Landing::Ring3 && self.setup.pages.pad.is_some()
+    }
+
+    /// Has its pad, if there is one, ask these functions for the time.
+    pub fn set_clocks(&self, clocks: Clocks, system: &SystemMemory) {
+        if let Some(pad) = self.setup.pages.pad {
+            pad.set_clocks(clocks, system);
+        }
+    }
+
     /// Where calls by a jump arrive on its pad (GVA).
     pub(super) fn jump_target(&self) -> Option<u64> {
         self.setup.pages.pad?.jump_target()
@@ -250,7 +262,7 @@ impl Vcpu {
                     Some(trap) => trap,
                     None => continue,
                 },
-                Exit::NoPage => self.on_no_page(),
+                Exit::NoPage => self.on_no_page(system),
                 Exit::Other(detail) => self.bad(detail),
             };
             return Ok(trap);
@@ -376,14 +388,19 @@ impl Vcpu {
         events.is_ok_and(|events| events.exception.injected != 0 || events.exception.pending != 0)
     }
 
-    fn on_no_page(&mut self) -> Trap {
+    fn on_no_page(&mut self, system: &SystemMemory) -> Trap {
         let regs = self.fd.sync_regs_mut().regs;
         if self.setup.stubs.contains(regs.rip) {
             return self.bad(libc::EFAULT.unsigned_abs().into());
         }
         self.regs = user_regs(&regs);
         self.resume = Resume::User;
-        Trap::BusError
+        match self.leave_pad(system) {
+            // The host finds out for itself that there is no page.
+            Some(OnPad::Call) => Trap::Syscall,
+            Some(OnPad::Answered) => Trap::Kicked,
+            None => Trap::BusError,
+        }
     }
 
     fn bad(&mut self, detail: u64) -> Trap {
