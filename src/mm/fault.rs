@@ -118,6 +118,14 @@ impl AddressSpace {
         revocations
     }
 
+    /// Fills the entries of a range that has just been mapped or got other rights, if it is so small that the guest
+    /// surely uses what they map: a fault costs far more.
+    pub(super) fn fill_ahead(&self, inner: &Inner, range: PageRange) {
+        if range.len() < PDE_SPAN {
+            self.populate_entries(inner, range);
+        }
+    }
+
     /// Fills the entries of a new mapping at once, as far as that needs no further memslots than the guest will use.
     pub(super) fn populate_entries(&self, inner: &Inner, range: PageRange) {
         let mut at = range.start();
@@ -125,6 +133,8 @@ impl AddressSpace {
             let end = ((at / PDE_SPAN + 1) * PDE_SPAN).min(range.end());
             if let (Some(block), Some((_, vma))) = (PageRange::new(at, end), inner.vmas.find(at))
                 && vma.is_accessible()
+                && vma.name != VmaName::Vvar
+                && !vma.flags.contains(VmaFlags::PRECISE)
                 && self.fill(block, vma).is_err()
             {
                 // Only a hint: the fault path reports what is wrong.

@@ -86,9 +86,6 @@ impl AddressSpace {
     pub fn map(&self, request: &MapRequest<'_>) -> Result<UserAddr, Errno> {
         let mut inner = self.lock();
         let range = self.map_locked(&mut inner, request)?;
-        if request.flags.contains(MapFlags::POPULATE) {
-            self.populate_entries(&inner, range);
-        }
         Ok(UserAddr::new(range.start()))
     }
 
@@ -113,6 +110,11 @@ impl AddressSpace {
             self.arena.assign(range)?;
         }
         self.replace(inner, range, vma, request)?;
+        if request.flags.contains(MapFlags::POPULATE) {
+            self.populate_entries(inner, range);
+        } else {
+            self.fill_ahead(inner, range);
+        }
         Ok(range)
     }
 

@@ -57,6 +57,7 @@ impl AddressSpace {
         if result.is_err() {
             inner.vmas.update(range, |vma| vma.prot = old)?;
         }
+        self.fill_ahead(inner, range);
         result
     }
 }
