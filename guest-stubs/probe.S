@@ -5,11 +5,6 @@
     .globl kvm_se_probe_start
 kvm_se_probe_start:
 
-    .globl kvm_se_probe_syscall
-kvm_se_probe_syscall:
-    syscall
-    ud2
-
 # rdi -> a word; the word comes back in rsi
     .balign 16
     .globl kvm_se_probe_load

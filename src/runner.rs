@@ -56,7 +56,7 @@ impl Runner {
         let inherited = Inherited::take(config.kept);
         crate::sys::copy::install_recovery().map_err(Error::Setup)?;
         let arena = Arena::new()?;
-        let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm)?;
+        let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm, inherited.platform)?;
         if config.observer.is_none() {
             machine.answer_calls(&mut vcpu)?;
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::Pid;
 
 use super::{HardLimits, HardLimitsGuard, Settings, Task};
@@ -19,6 +20,7 @@ use crate::mm::vma::Limits;
 use crate::signal::action::Actions;
 use crate::signal::mask::SigSet;
 use crate::sys::descriptor::{duplicate_above_guest, duplicate_for_exec, take_over};
+use crate::vm::Platform;
 
 /// The first word of the runner's own arguments. No name of a program that a shell would call has a blank in it.
 const MARK: &CStr = c"kvm-se (next program)";
@@ -41,6 +43,8 @@ pub struct Handover {
 pub struct Kept {
     /// /dev/kvm.
     pub kvm: OwnedFd,
+    /// What is known of it and of the processor.
+    pub platform: Option<Platform>,
     /// Blocked signals.
     pub mask: SigSet,
     /// Ignored signals.
@@ -98,6 +102,7 @@ impl Ready {
         writer.strings(std::slice::from_ref(&program.execfn));
         writer.strings(&program.argv);
         writer.strings(&program.envp);
+        writer.words_within(&process.mm.machine().platform().to_words(), file_size_limit());
         Ok(Self { memfd: sealed(&writer.0)?, _inherited: inherited, _trace: trace })
     }
 
@@ -121,6 +126,9 @@ impl Handover {
 
     fn read(memfd: RawFd) -> Option<Self> {
         let memfd = File::from(take_over(memfd).ok()?);
+        if !is_sealed(&memfd) {
+            return None;
+        }
         let len = usize::try_from(memfd.metadata().ok()?.len()).ok()?;
         let mut bytes = vec![0; len];
         memfd.read_exact_at(&mut bytes, 0).ok()?;
@@ -155,7 +163,9 @@ impl Handover {
             aslr,
             is_hidden: false,
         };
-        Some(Self { program, file, settings, kept: Kept { kvm, mask, ignored, limits, hard_limits, soft_descriptors } })
+        let platform = Platform::from_words(&reader.list()?);
+        let kept = Kept { kvm, platform, mask, ignored, limits, hard_limits, soft_descriptors };
+        Some(Self { program, file, settings, kept })
     }
 }
 
@@ -166,6 +176,11 @@ impl Actions {
             .filter(|&signal| self.action(signal).is_ok_and(|action| action.handler == libc::SIG_IGN as u64))
             .fold(SigSet::EMPTY, |set, signal| set.union(SigSet::only(signal)))
     }
+}
+
+/// Most bytes in a file that this process writes, memfds included. What can be found out again stays out of it.
+fn file_size_limit() -> u64 {
+    getrlimit(Resource::RLIMIT_FSIZE).map_or(0, |(soft, _)| soft)
 }
 
 /// A memfd, left open, that nobody can change.
@@ -179,12 +194,25 @@ fn sealed(bytes: &[u8]) -> Result<OwnedFd, Errno> {
     Ok(duplicate_for_exec(file.as_raw_fd())?)
 }
 
+/// Can nobody change it any more? What anybody can write is not the runner's word.
+fn is_sealed(file: &File) -> bool {
+    fcntl(file, FcntlArg::F_GET_SEALS).is_ok_and(|seals| SealFlag::from_bits_truncate(seals) == SealFlag::all())
+}
+
 #[derive(Debug, Default)]
 struct Writer(Vec<u8>);
 
 impl Writer {
     fn word(&mut self, value: u64) {
         self.0.extend(value.to_ne_bytes());
+    }
+
+    /// Writes them, or that there are none if all would be more than `limit` bytes.
+    fn words_within(&mut self, values: &[u64], limit: u64) {
+        let len = self.0.len() + size_of_val(values) + size_of::<u64>();
+        let values = if len as u64 <= limit { values } else { &[] };
+        self.word(values.len() as u64);
+        values.iter().for_each(|&value| self.word(value));
     }
 
     fn descriptor(&mut self, fd: RawFd) {
@@ -215,6 +243,12 @@ impl Reader<'_> {
             *word = self.word()?;
         }
         Some(words)
+    }
+
+    /// What [`Writer::words_within`] wrote.
+    fn list(&mut self) -> Option<Vec<u64>> {
+        let count = self.word()?;
+        (0..count).map(|_| self.word()).collect()
     }
 
     /// `None` if there is none.
@@ -252,7 +286,21 @@ mod tests {
         assert_eq!(reader.strings(), Some(Vec::new()));
         assert!(reader.descriptor().is_none());
         assert_eq!(reader.word(), None);
+        let mut writer = Writer::default();
+        writer.words_within(&[1, u64::MAX], 24);
+        assert_eq!(Reader(&writer.0).list(), Some(vec![1, u64::MAX]));
+        assert!(Reader(&writer.0[..16]).list().is_none());
+        writer.words_within(&[1, u64::MAX], 47);
+        assert_eq!(Reader(&writer.0[24..]).list(), Some(Vec::new()));
         assert!(Reader(&[2, 0, 0, 0, 0, 0, 0, 0, b'x', 0]).strings().is_none());
+    }
+
+    #[test]
+    fn what_can_be_changed_is_no_handover() {
+        let open = memfd_create(c"test", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING).unwrap();
+        assert!(!is_sealed(&File::from(open)));
+        assert!(!is_sealed(&File::open("/proc/self/exe").unwrap()));
+        assert!(is_sealed(&File::from(sealed(b"x").unwrap())));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::mm::vma::Limits;
 use crate::signal::action::{Actions, SigAction};
 use crate::signal::mask::{MAX_SIGNAL, SigSet};
 use crate::sys;
+use crate::vm::Platform;
 
 /// State of the host process as the guest is to find it.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Inherited {
     pub limits: HardLimits,
     /// /dev/kvm, if a program before this one had it open.
     pub kvm: Option<OwnedFd>,
+    /// What that program knew of it.
+    pub platform: Option<Platform>,
     /// Soft limit on descriptors, if it is to be set at the end of the start.
     pub soft_descriptors: Option<u64>,
 }
@@ -37,7 +40,7 @@ impl Inherited {
             SigAction { handler, flags, restorer, mask: SigSet::from_bits(mask) }
         });
         let inherited = match kept {
-            Some(Kept { kvm, mask, ignored, limits, hard_limits, soft_descriptors }) => {
+            Some(Kept { kvm, platform, mask, ignored, limits, hard_limits, soft_descriptors }) => {
                 let ignore = SigAction { handler: libc::SIG_IGN as u64, ..SigAction::default() };
                 for signal in (1..=MAX_SIGNAL).filter(|&signal| ignored.contains(signal)) {
                     let _ = actions.replace(signal, ignore);
@@ -48,6 +51,7 @@ impl Inherited {
                     memory_limits: limits,
                     limits: hard_limits,
                     kvm: Some(kvm),
+                    platform,
                     soft_descriptors: Some(soft_descriptors),
                 }
             }
@@ -57,6 +61,7 @@ impl Inherited {
                 memory_limits: mm::inherited_limits(),
                 limits: HardLimits::inherited(),
                 kvm: None,
+                platform: None,
                 soft_descriptors: None,
             },
         };

@@ -56,7 +56,8 @@ impl Task {
 
     /// A thread of `process` that no host thread drives yet.
     pub(super) fn asleep(vcpu: Vcpu, process: Arc<Process>, signals: ThreadSignals) -> Self {
-        let extended_layout = Layout::of_cpu(process.mm.machine().xcr0());
+        let machine = process.mm.machine();
+        let extended_layout = Layout::new(machine.xcr0(), machine.xsave_len());
         Self {
             vcpu,
             process,

@@ -3,7 +3,7 @@
 //! A frame holds an XSAVE image in standard format with the words of `struct _fpx_sw_bytes` in its unused part, and a
 //! second magic word behind it. A CPU without XSAVE has the legacy region alone.
 
-use crate::x86::xstate::{FXSAVE_LEN, XSAVE_MIN_LEN, XsaveImage, has_xsave, image_len};
+use crate::x86::xstate::{FXSAVE_LEN, XSAVE_MIN_LEN, XsaveImage};
 
 /// `FP_XSTATE_MAGIC1`
 const MAGIC1: u32 = 0x4650_5853;
@@ -43,10 +43,10 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// For this CPU and `xcr0`.
-    pub fn of_cpu(xcr0: u64) -> Self {
-        if has_xsave() {
-            Self { xcr0, len: image_len(xcr0).min(size_of::<XsaveImage>()), has_xsave: true }
+    /// For `xcr0` and an image of `xsave_len` bytes, 0 on a CPU without XSAVE.
+    pub fn new(xcr0: u64, xsave_len: usize) -> Self {
+        if xsave_len != 0 {
+            Self { xcr0, len: xsave_len.min(size_of::<XsaveImage>()), has_xsave: true }
         } else {
             Self { xcr0: FPSSE, len: FXSAVE_LEN, has_xsave: false }
         }

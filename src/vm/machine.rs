@@ -7,12 +7,13 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region, kvm_xcr, kvm_xcrs};
+use kvm_bindings::{CpuId, kvm_userspace_memory_region};
 use kvm_ioctls::{Cap, Kvm, VcpuFd, VmFd};
 
 use super::landing::{self, Ids, Landing, Pad};
 use super::layout::{DOORBELL, DOORBELL_GPA, KERNEL_BASE, TRAMPOLINES, USER_PADS, VMX_IDENTITY_MAP, VMX_TSS};
 use super::memslots::Memslots;
+use super::platform::Platform;
 use super::pool::{BATCH, Pool, Spare, Vcpus};
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
@@ -26,7 +27,6 @@ use crate::x86::Vector;
 use crate::x86::descriptor::{gdt, interrupt_gate, tss};
 use crate::x86::exception::NR_VECTORS;
 use crate::x86::paging::{Entry, OutOfTables, PageTable};
-use crate::x86::xstate::{XCR0_LEGACY, has_xsave, host_xcr0};
 
 /// How guest addresses become host addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,9 +78,7 @@ pub struct Machine {
     stubs: StubAddrs,
     /// GPA of the interrupt descriptor table.
     idt: u64,
-    cpuid: CpuId,
-    xcr0: u64,
-    flavour: Flavour,
+    platform: Platform,
     /// Where the code of pads is (GPA), once calls are answered inside the guest, and how many pads there are.
     pads: Mutex<Option<Pads>>,
     /// Do all vCPUs so far show the host's time-stamp counter?
@@ -109,13 +107,14 @@ pub struct ArenaSpan {
 }
 
 impl Machine {
-    /// Makes a VM over `arena` and runs the start-up probe on its first vCPU, which is returned with it. Opens
-    /// /dev/kvm unless it is given.
-    pub fn new(arena: ArenaSpan, kvm: Option<OwnedFd>) -> Result<(Self, Vcpu), VmError> {
+    /// Makes a VM over `arena` and its first vCPU, which is returned with it. Opens /dev/kvm unless it is given, and
+    /// runs the start-up probe on the vCPU unless it is told what that would find.
+    pub fn new(arena: ArenaSpan, kvm: Option<OwnedFd>, platform: Option<Platform>) -> Result<(Self, Vcpu), VmError> {
         let kvm = kvm.map_or_else(open_kvm, check_kvm)?;
+        let is_known = platform.is_some();
+        let platform = platform.map_or_else(|| Platform::new(&kvm), Ok)?;
         let vm = VmHandle(RwLock::new(create_vm(&kvm)?));
-        let cpuid = guest_cpuid(&kvm)?;
-        let max_gpa = 1 << physical_address_bits(&cpuid);
+        let max_gpa = 1 << platform.physical_address_bits();
         let slots = Memslots::new(arena.base, arena.len, kvm.get_nr_memslots(), max_gpa)?;
         let system = SystemMemory::new()?;
         let full = |_: OutOfTables| VmError::Full("page tables");
@@ -129,30 +128,40 @@ impl Machine {
             tables,
             stubs: StubAddrs::new(code),
             idt,
-            cpuid,
-            xcr0: host_xcr0(),
-            flavour: Flavour { landing: Landing::Ring0, mmu: Mmu::Shadow },
+            platform,
             pads: Mutex::default(),
             has_host_tsc: AtomicBool::new(true),
             pool: Pool::default(),
         };
         machine.place_stubs(code)?;
-        machine.with_probe()
+        if is_known { machine.with_vcpu() } else { machine.with_probe() }
+    }
+
+    fn with_vcpu(self) -> Result<(Self, Vcpu), VmError> {
+        let fd = self.create_vcpu_fd(&mut self.pool.lock())?;
+        let vcpu = self.set_up(fd)?;
+        self.choose_page_fault_stub();
+        Ok((self, vcpu))
     }
 
     fn with_probe(mut self) -> Result<(Self, Vcpu), VmError> {
         let fd = self.create_vcpu_fd(&mut self.pool.lock())?;
         let mut vcpu = self.set_up_with(fd, self.place_vcpu_pages()?)?;
-        self.xcr0 = widest_xcr0(&mut vcpu, self.xcr0)?;
-        self.flavour = startup::probe(&self, &mut vcpu)?;
+        self.platform.narrow_xcr0(&mut vcpu)?;
+        self.platform.flavour = startup::probe(&self, &mut vcpu)?;
         self.choose_page_fault_stub();
-        vcpu.set_landing(self.flavour.landing);
+        vcpu.set_landing(self.flavour().landing);
         Ok((self, vcpu))
+    }
+
+    /// What KVM and the processor offer.
+    pub fn platform(&self) -> &Platform {
+        &self.platform
     }
 
     /// What the start-up probe found.
     pub fn flavour(&self) -> Flavour {
-        self.flavour
+        self.platform.flavour
     }
 
     /// The guest's page tables. The caller sees to it that only one thread edits at a time.
@@ -192,17 +201,22 @@ impl Machine {
 
     /// Bits of a GPA.
     pub(super) fn physical_address_bits(&self) -> u32 {
-        physical_address_bits(&self.cpuid)
+        self.platform.physical_address_bits()
     }
 
     /// XCR0 of the guest.
     pub fn xcr0(&self) -> u64 {
-        self.xcr0
+        self.platform.xcr0
+    }
+
+    /// Bytes of an XSAVE image of the guest; 0 on a CPU without XSAVE.
+    pub fn xsave_len(&self) -> usize {
+        self.platform.xsave_len
     }
 
     /// What `cpuid` shows to the guest where KVM can decide it.
     pub fn cpuid(&self) -> &CpuId {
-        &self.cpuid
+        &self.platform.cpuid
     }
 
     pub(super) fn stubs(&self) -> &StubAddrs {
@@ -216,8 +230,8 @@ impl Machine {
 
     /// Tells a new vCPU what the first one found out.
     fn prepare(&self, mut vcpu: Vcpu) -> Result<Vcpu, VmError> {
-        set_xcr0(&mut vcpu, self.xcr0)?;
-        vcpu.set_landing(self.flavour.landing);
+        self.platform.set_xcr0(&mut vcpu)?;
+        vcpu.set_landing(self.platform.flavour.landing);
         let pad = vcpu.pages().pad;
         pad.map_or(Ok(()), |pad| vcpu.land_on(pad))?;
         Ok(vcpu)
@@ -228,7 +242,7 @@ impl Machine {
         let code = self.system().allocate_page().ok_or(VmError::Full("system memory"))?;
         landing::write_code(self.system(), code);
         let mut trampolines = None;
-        if self.flavour.landing == Landing::Ring3 {
+        if self.platform.flavour.landing == Landing::Ring3 {
             let rights = Entry::USER | Entry::WRITE | Entry::NO_EXECUTE;
             self.map_pages(DOORBELL, DOORBELL + PAGE_SIZE, DOORBELL_GPA, rights)?;
             let page = self.system().allocate_page().ok_or(VmError::Full("system memory"))?;
@@ -242,7 +256,7 @@ impl Machine {
 
     /// End of the addresses at which the guest may map something (GVA).
     pub fn user_end(&self) -> u64 {
-        match (*self.lock_pads(), self.flavour.landing) {
+        match (*self.lock_pads(), self.platform.flavour.landing) {
             (Some(_), Landing::Ring3) => USER_PADS,
             _ => TASK_SIZE,
         }
@@ -269,9 +283,11 @@ impl Machine {
         let Some(pads) = guard.as_mut() else { return Ok(None) };
         let words = self.system().allocate_page().ok_or(VmError::Full("vCPUs"))?;
         let trampolines = pads.trampolines.map(|trampolines| trampolines.page());
-        let Some(pad) = Pad::new(pads.count, words, self.flavour.landing, trampolines) else { return Ok(None) };
+        let Some(pad) = Pad::new(pads.count, words, self.platform.flavour.landing, trampolines) else {
+            return Ok(None);
+        };
         pads.count += 1;
-        let rights = match self.flavour.landing {
+        let rights = match self.platform.flavour.landing {
             Landing::Ring0 => Entry::empty(),
             Landing::Ring3 => Entry::USER,
         };
@@ -417,13 +433,13 @@ impl Machine {
         let mut fd = unsafe { self.vm.fd().create_vcpu_from_rawfd(fd.into_raw_fd()) }
             .map_err(VmError::ioctl("mmap of kvm_run"))?;
         self.keep_from_children(&mut fd);
-        fd.set_cpuid2(&self.cpuid).map_err(VmError::ioctl("KVM_SET_CPUID2"))?;
+        fd.set_cpuid2(&self.platform.cpuid).map_err(VmError::ioctl("KVM_SET_CPUID2"))?;
         self.has_host_tsc.fetch_and(zero_tsc_offset(&fd), Ordering::Relaxed);
         let setup = VcpuSetup {
             stubs: self.stubs,
             idt: KERNEL_BASE + self.idt,
             root: self.tables.root(),
-            cr4: cr4_for(&self.cpuid),
+            cr4: self.platform.cr4,
             pages,
         };
         Vcpu::new(fd, setup)
@@ -470,7 +486,7 @@ impl Machine {
 
     /// Where ring 0 is native, the stub reads cr2 cheaper than the host can.
     fn choose_page_fault_stub(&self) {
-        if self.flavour.landing == Landing::Ring0 {
+        if self.platform.flavour.landing == Landing::Ring0 {
             self.set_gate(Vector::PF, self.stubs.page_fault);
         }
     }
@@ -550,64 +566,6 @@ fn raise(fd: &impl AsRawFd) -> Result<OwnedFd, VmError> {
         .map_err(|source| VmError::Ioctl { call: "F_DUPFD_CLOEXEC", source })
 }
 
-/// What KVM supports, less AMX, MPX and protection keys, whose state the guest does not get.
-fn guest_cpuid(kvm: &Kvm) -> Result<CpuId, VmError> {
-    const FEATURES: u32 = 7;
-    const AMX: u32 = 1 << 22 | 1 << 24 | 1 << 25;
-    const MPX: u32 = 1 << 14;
-    const PKU: u32 = 1 << 3 | 1 << 4;
-    const XSTATE: u32 = 0xd;
-    let mut cpuid =
-        kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).map_err(VmError::ioctl("KVM_GET_SUPPORTED_CPUID"))?;
-    let xcr0 = host_xcr0();
-    for entry in cpuid.as_mut_slice() {
-        match (entry.function, entry.index) {
-            (FEATURES, 0) => {
-                entry.ebx &= !MPX;
-                entry.edx &= !AMX;
-                entry.ecx &= !PKU;
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "the low half")]
-            (XSTATE, 0) => entry.eax &= xcr0 as u32,
-            (XSTATE, 2..) if xcr0 >> entry.index.min(63) & 1 == 0 => {
-                (entry.eax, entry.ebx, entry.ecx, entry.edx) = (0, 0, 0, 0);
-            }
-            _ => {}
-        }
-    }
-    Ok(cpuid)
-}
-
-/// MAXPHYADDR, CPUID leaf 0x8000_0008.
-fn physical_address_bits(cpuid: &CpuId) -> u32 {
-    let bits = leaf(cpuid, 0x8000_0008).map_or(36, |entry| entry.eax & 0xff);
-    bits.clamp(36, 52)
-}
-
-fn leaf(cpuid: &CpuId, function: u32) -> Option<&kvm_bindings::kvm_cpuid_entry2> {
-    cpuid.as_slice().iter().find(|entry| entry.function == function && entry.index == 0)
-}
-
-/// PAE, OSFXSR, OSXMMEXCPT always; the rest where the *CPU* has it, for KVM's table may omit what runs.
-fn cr4_for(cpuid: &CpuId) -> u64 {
-    use std::arch::x86_64::{__cpuid, __cpuid_count};
-    const ALWAYS: u64 = 1 << 5 | 1 << 9 | 1 << 10;
-    const FSGSBASE: u64 = 1 << 16;
-    const OSXSAVE: u64 = 1 << 18;
-    const SMEP: u64 = 1 << 20;
-    let mut cr4 = ALWAYS;
-    if __cpuid(1).ecx & 1 << 27 != 0 {
-        cr4 |= OSXSAVE;
-    }
-    if __cpuid_count(7, 0).ebx & 1 != 0 {
-        cr4 |= FSGSBASE;
-    }
-    if leaf(cpuid, 7).is_some_and(|entry| entry.ebx & 1 << 7 != 0) {
-        cr4 |= SMEP;
-    }
-    cr4
-}
-
 /// Makes the guest's TSC the host's. A KVM without the attribute gives no vDSO, so failure is no error here.
 fn zero_tsc_offset(fd: &VcpuFd) -> bool {
     // kvm-ioctls has KVM_SET_DEVICE_ATTR of vCPUs for other architectures only.
@@ -622,23 +580,4 @@ fn zero_tsc_offset(fd: &VcpuFd) -> bool {
     // SAFETY: the kernel reads `attr` and, through it, `zero`; both outlive the call.
     let result = unsafe { libc::ioctl(fd.as_raw_fd(), KVM_SET_DEVICE_ATTR, &raw const attr) };
     result == 0
-}
-
-/// The widest XCR0 within `wanted` that KVM takes.
-fn widest_xcr0(vcpu: &mut Vcpu, wanted: u64) -> Result<u64, VmError> {
-    const NO_AVX512: u64 = 0b111;
-    let mut result = set_xcr0(vcpu, wanted).map(|()| wanted);
-    for narrower in [wanted & NO_AVX512, XCR0_LEGACY] {
-        result = result.or_else(|_| set_xcr0(vcpu, narrower).map(|()| narrower));
-    }
-    result
-}
-
-fn set_xcr0(vcpu: &mut Vcpu, xcr0: u64) -> Result<(), VmError> {
-    if !has_xsave() {
-        return Ok(());
-    }
-    let mut xcrs = kvm_xcrs { nr_xcrs: 1, ..Default::default() };
-    xcrs.xcrs[0] = kvm_xcr { xcr: 0, value: xcr0, ..Default::default() };
-    vcpu.fd().set_xcrs(&xcrs).map_err(VmError::ioctl("KVM_SET_XCRS"))
 }

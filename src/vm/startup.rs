@@ -1,7 +1,7 @@
 //! The start-up probe: a few instructions of user code in the new VM tell what kind of KVM this is.
 //!
-//! Capability bits do not: a KVM may offer everything and still land `syscall` at CPL 3. It costs four exits, less
-//! than reading a cached answer and checking that it still holds.
+//! Capability bits do not: a KVM may offer everything and still land `syscall` at CPL 3. It runs once: programs that are
+//! executed later are told what it found ([`super::Platform`]).
 
 #![expect(unsafe_code, reason = "reads the assembled probe through linker symbols")]
 
@@ -22,7 +22,6 @@ global_asm!(include_str!("../../guest-stubs/probe.S"), options(att_syntax));
 unsafe extern "C" {
     static kvm_se_probe_start: u8;
     static kvm_se_probe_end: u8;
-    static kvm_se_probe_syscall: u8;
     static kvm_se_probe_load: u8;
 }
 
@@ -44,8 +43,11 @@ fn at(label: *const u8) -> u64 {
 pub(super) fn probe(machine: &Machine, vcpu: &mut Vcpu) -> Result<Flavour, VmError> {
     let pages = Pages::place(machine)?;
     let landing = landing(machine, vcpu)?;
-    vcpu.set_landing(landing);
-    let mmu = mmu(machine, vcpu, &pages)?;
+    let mmu = match landing {
+        Landing::Ring0 => mmu(machine, vcpu, &pages)?,
+        // The processor would walk two sets of tables for a ring 0 that it runs itself.
+        Landing::Ring3 => Mmu::Shadow,
+    };
     pages.remove(machine)?;
     vcpu.restart(UserRegs::default())?;
     Ok(Flavour { landing, mmu })
@@ -89,14 +91,18 @@ fn map(machine: &Machine, va: u64, gpa: u64, rights: Entry) -> Result<(), VmErro
     machine.map_pages(va, va + PAGE_SIZE, gpa, rights)
 }
 
-/// `syscall` once: it leaves by the system call stub, or as a page fault at LSTAR from user mode.
+/// A load and a `syscall`, which leaves by the system call stub, or as a page fault at LSTAR from user mode.
 fn landing(machine: &Machine, vcpu: &mut Vcpu) -> Result<Landing, VmError> {
     let lstar = machine.stubs().syscall;
-    vcpu.restart(UserRegs::at_start(at(&raw const kvm_se_probe_syscall), 0))?;
-    match machine.run(vcpu)? {
-        Trap::Syscall => Ok(Landing::Ring0),
-        Trap::PageFault { addr, code } if addr == lstar && code.contains(PageFaultCode::USER) => Ok(Landing::Ring3),
-        other => Err(VmError::Unusable(format!("a system call ended in {other:?}"))),
+    vcpu.restart(load_of_word())?;
+    let landing = match machine.run(vcpu)? {
+        Trap::Syscall => Landing::Ring0,
+        Trap::PageFault { addr, code } if addr == lstar && code.contains(PageFaultCode::USER) => Landing::Ring3,
+        other => return Err(VmError::Unusable(format!("a system call ended in {other:?}"))),
+    };
+    match vcpu.regs().rsi {
+        1 => Ok(landing),
+        other => Err(VmError::Unusable(format!("a load from memory gave {other}"))),
     }
 }
 
@@ -104,25 +110,21 @@ fn landing(machine: &Machine, vcpu: &mut Vcpu) -> Result<Landing, VmError> {
 /// shadow of the tables does not notice.
 fn mmu(machine: &Machine, vcpu: &mut Vcpu, pages: &Pages) -> Result<Mmu, VmError> {
     const PGE: u64 = 1 << 7;
-    let first = load_word(machine, vcpu)?;
     map(machine, WORD, pages.words[1], USER_RO)?;
     for _ in 0..2 {
         let mut sregs = vcpu.fd().get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
         sregs.cr4 ^= PGE;
         vcpu.fd().set_sregs(&sregs).map_err(VmError::ioctl("KVM_SET_SREGS"))?;
     }
-    match (first, load_word(machine, vcpu)?) {
-        (1, 2) => Ok(Mmu::Nested),
-        (1, 1) => Ok(Mmu::Shadow),
-        other => Err(VmError::Unusable(format!("loads from memory gave {other:?}"))),
+    vcpu.restart(load_of_word())?;
+    match (machine.run(vcpu)?, vcpu.regs().rsi) {
+        (Trap::Syscall, 2) => Ok(Mmu::Nested),
+        (Trap::Syscall, 1) => Ok(Mmu::Shadow),
+        other => Err(VmError::Unusable(format!("a second load from memory gave {other:?}"))),
     }
 }
 
-fn load_word(machine: &Machine, vcpu: &mut Vcpu) -> Result<u64, VmError> {
-    let regs = UserRegs { rdi: WORD, ..UserRegs::at_start(at(&raw const kvm_se_probe_load), 0) };
-    vcpu.restart(regs)?;
-    match machine.run(vcpu)? {
-        Trap::Syscall => Ok(vcpu.regs().rsi),
-        other => Err(VmError::Unusable(format!("a load ended in {other:?}"))),
-    }
+/// Loads the word, which comes back in rsi, and makes a system call.
+fn load_of_word() -> UserRegs {
+    UserRegs { rdi: WORD, ..UserRegs::at_start(at(&raw const kvm_se_probe_load), 0) }
 }

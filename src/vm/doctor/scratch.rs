@@ -49,7 +49,7 @@ impl Scratch {
     pub(super) fn new() -> Result<Self, VmError> {
         let (memory, start) = reserve()?;
         let base = (memory.as_ptr().addr() + start) as u64;
-        let (machine, mut vcpu) = Machine::new(ArenaSpan { base, len: LEN }, None)?;
+        let (machine, mut vcpu) = Machine::new(ArenaSpan { base, len: LEN }, None, None)?;
         vcpu.attach();
         let scratch = Self { vcpu, machine, memory, start };
         scratch.write(Page(0), startup::code());
