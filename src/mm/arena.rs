@@ -9,6 +9,7 @@
 
 #![expect(unsafe_code, reason = "gives back part of a reservation")]
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -39,7 +40,7 @@ pub struct Arena {
     /// For each window of guest addresses its place in the arena plus one, or 0. Set once, never changed.
     places: Box<[AtomicU32]>,
     /// Which places are taken.
-    taken: Mutex<Vec<bool>>,
+    taken: Mutex<BTreeSet<u32>>,
 }
 
 /// A run of host addresses.
@@ -82,7 +83,7 @@ impl Arena {
         // Zeroed by the kernel: only the parts in use ever exist.
         let places = <[AtomicU32]>::new_box_zeroed_with_elems(windows).map_err(full)?;
         let nr_windows = u32::try_from(len / WINDOW).unwrap_or(u32::MAX);
-        Ok(Self { base, nr_windows, places, taken: Mutex::new(vec![false; nr_windows as usize]) })
+        Ok(Self { base, nr_windows, places, taken: Mutex::default() })
     }
 
     /// Where the windows lie.
@@ -153,16 +154,15 @@ impl Arena {
         for window in windows {
             if self.place(window * WINDOW).is_none() {
                 let place = self.choose(&taken, window).ok_or(Errno::ENOMEM)?;
-                taken[place] = true;
-                let value = u32::try_from(place + 1).map_err(|_| Errno::ENOMEM)?;
-                self.places[usize::try_from(window).unwrap_or(0)].store(value, Ordering::Release);
+                taken.insert(place);
+                self.places[usize::try_from(window).unwrap_or(0)].store(place + 1, Ordering::Release);
             }
         }
         Ok(())
     }
 
     /// A place next to a neighbour's if it can be had, so that host ranges rarely break at window borders.
-    fn choose(&self, taken: &[bool], window: u64) -> Option<usize> {
+    fn choose(&self, taken: &BTreeSet<u32>, window: u64) -> Option<u32> {
         let place = |window: u64| self.place(window * WINDOW);
         let after_lower = window.checked_sub(1).and_then(place).map(|place| place + 1);
         let before_upper = place(window + 1).and_then(|place| place.checked_sub(1));
@@ -170,9 +170,9 @@ impl Arena {
         [after_lower, before_upper, usual]
             .into_iter()
             .flatten()
-            .filter_map(|place| usize::try_from(place).ok())
-            .find(|&place| taken.get(place) == Some(&false))
-            .or_else(|| taken.iter().rposition(|&is_taken| !is_taken))
+            .filter_map(|place| u32::try_from(place).ok().filter(|&place| place < self.nr_windows))
+            .find(|place| !taken.contains(place))
+            .or_else(|| (0..self.nr_windows).rev().find(|place| !taken.contains(place)))
     }
 }
 

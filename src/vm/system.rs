@@ -12,6 +12,9 @@ use crate::abi::PAGE_SIZE;
 use crate::sys::map;
 use crate::x86::paging::TableMemory;
 
+/// Bytes from the first page on that a small program uses: stubs, a vCPU's pages and the tables of half a dozen places.
+const SURELY_USED: u64 = 24 * PAGE_SIZE;
+
 /// Pages from GPA 0 up, handed out one by one and never taken back.
 #[derive(Debug)]
 pub struct SystemMemory {
@@ -24,7 +27,8 @@ pub struct SystemMemory {
 }
 
 impl SystemMemory {
-    /// Reserves address space for all of it; pages cost memory when they are first written.
+    /// Reserves address space for all of it. The pages that any program needs get memory at once, in one call, the
+    /// others when they are first written.
     pub fn new() -> Result<Self, VmError> {
         let reserve = |source| VmError::Reserve { what: "the VM's own pages", len: SYSTEM_LEN, source };
         let mapping = MmapRegion::build(
@@ -38,7 +42,12 @@ impl SystemMemory {
             other => reserve(std::io::Error::other(other)),
         })?;
         let region = GuestRegionMmap::new(mapping, GuestAddress(0)).ok_or(VmError::Full("system memory"))?;
-        Ok(Self { region, next: AtomicU64::new(PAGE_SIZE), accessible: Mutex::new(0) })
+        let memory = Self { region, next: AtomicU64::new(PAGE_SIZE), accessible: Mutex::new(0) };
+        if memory.make_accessible(PAGE_SIZE) {
+            // Where it fails the pages come one by one.
+            let _ = map::advise(memory.host_addr() + PAGE_SIZE, SURELY_USED, libc::MADV_POPULATE_WRITE);
+        }
+        Ok(memory)
     }
 
     /// The host address of GPA 0.
