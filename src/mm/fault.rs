@@ -75,7 +75,8 @@ impl AddressSpace {
         let block = PageRange::new(addr / PDE_SPAN * PDE_SPAN, block_end).and_then(|block| block.intersect(whole));
         let Some(block) = block else { return Err(FaultError::Maperr) };
         if vma.name == VmaName::Vvar {
-            return self.fill_foreign(&inner, addr, vma);
+            let prot = vma.prot;
+            return self.fill_foreign(&mut inner, addr, prot);
         }
         if vma.flags.contains(VmaFlags::PRECISE) {
             return self.fill_precisely(addr, vma);
@@ -154,13 +155,11 @@ impl AddressSpace {
         self.machine.map_pages(block.start(), block.end(), gpa, rights)
     }
 
-    fn fill_foreign(&self, inner: &Inner, addr: u64, vma: &Vma) -> Result<(), FaultError> {
-        // A VMA of that name elsewhere cannot be: mremap(2) refuses to move it.
-        let (range, gpa) = inner.foreign_at(addr).ok_or(FaultError::Bus)?;
+    fn fill_foreign(&self, inner: &mut Inner, addr: u64, prot: Prot) -> Result<(), FaultError> {
         let page = UserAddr::new(addr).page_floor().raw();
-        self.machine
-            .map_pages(page, page + PAGE_SIZE, gpa + (page - range.start()), rights(vma.prot))
-            .map_err(FaultError::Vm)
+        // A VMA of that name elsewhere cannot be: mremap(2) refuses to move it.
+        let gpa = self.back_foreign(inner, page).map_err(FaultError::Vm)?.ok_or(FaultError::Bus)?;
+        self.machine.map_pages(page, page + PAGE_SIZE, gpa, rights(prot)).map_err(FaultError::Vm)
     }
 
     fn fill_precisely(&self, addr: u64, vma: &Vma) -> Result<(), FaultError> {

@@ -5,30 +5,30 @@ use super::{Access, AddressSpace, Inner};
 use crate::abi::mman::Prot;
 use crate::abi::{Errno, PAGE_SIZE, PageRange};
 use crate::sys::copy::Hva;
+use crate::vm::VmError;
 
 /// Where the guest sees foreign pages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Foreign {
     range: PageRange,
-    gpa: u64,
+    hva: Hva,
+    /// Once the guest has looked at one of them: few programs do.
+    gpa: Option<u64>,
 }
 
 impl AddressSpace {
     /// Shows the pages at `hva` to the guest at `range`, read-only. They have no place in the arena: a host call finds
     /// nothing there.
     pub fn map_foreign(&self, range: PageRange, hva: Hva, name: VmaName) -> Result<(), Errno> {
-        let gpa = self.machine.back_foreign(hva, range.len()).map_err(|_| Errno::ENOMEM)?;
         let mut vma = Vma::new(Prot::READ, VmaFlags::empty(), Backing::Anonymous);
         vma.may = Prot::READ;
         vma.name = name;
         let mut inner = self.lock();
         inner.vmas.insert(range, vma)?;
-        inner.foreign.push(Foreign { range, gpa });
+        inner.foreign.push(Foreign { range, hva, gpa: None });
         Ok(())
     }
-}
 
-impl AddressSpace {
     /// Fills the entries of the vDSO and its data, and returns where its code begins (GVA); `None` without one.
     pub fn fill_vdso(&self) -> Option<u64> {
         let mut code = None;
@@ -43,12 +43,16 @@ impl AddressSpace {
         }
         code
     }
-}
 
-impl Inner {
-    /// GPA of the foreign page at `addr`, and the pages around it that follow each other.
-    pub(super) fn foreign_at(&self, addr: u64) -> Option<(PageRange, u64)> {
-        let found = self.foreign.iter().find(|foreign| foreign.range.contains(addr))?;
-        Some((found.range, found.gpa))
+    /// GPA of the foreign page at `addr`; `None` if there is none.
+    pub(super) fn back_foreign(&self, inner: &mut Inner, addr: u64) -> Result<Option<u64>, VmError> {
+        let Some(found) = inner.foreign.iter_mut().find(|foreign| foreign.range.contains(addr)) else {
+            return Ok(None);
+        };
+        let gpa = match found.gpa {
+            Some(gpa) => gpa,
+            None => *found.gpa.insert(self.machine.back_foreign(found.hva, found.range.len())?),
+        };
+        Ok(Some(gpa + (addr - found.range.start())))
     }
 }
