@@ -232,8 +232,6 @@ impl Machine {
     fn prepare(&self, mut vcpu: Vcpu) -> Result<Vcpu, VmError> {
         self.platform.set_xcr0(&mut vcpu)?;
         vcpu.set_landing(self.platform.flavour.landing);
-        let pad = vcpu.pages().pad;
-        pad.map_or(Ok(()), |pad| vcpu.land_on(pad))?;
         Ok(vcpu)
     }
 
@@ -419,7 +417,7 @@ impl Machine {
     fn create_vcpu_fd(&self, pool: &mut Vcpus) -> Result<OwnedFd, VmError> {
         pool.create(|id| {
             let vm = self.vm.fd();
-            raise(&undisturbed(|| vm.create_vcpu(id)).map_err(VmError::ioctl("KVM_CREATE_VCPU"))?)
+            raise(&undisturbed(|| create_vcpu(&vm, id)).map_err(VmError::ioctl("KVM_CREATE_VCPU"))?)
         })
     }
 
@@ -535,6 +533,18 @@ fn create_vm(kvm: &Kvm) -> Result<VmFd, VmError> {
     let _ = vm.set_identity_map_address(VMX_IDENTITY_MAP);
     let _ = vm.set_tss_address(VMX_TSS);
     Ok(vm)
+}
+
+/// A vCPU's descriptor alone: kvm-ioctls would map its page behind a number that is not to stay.
+fn create_vcpu(vm: &VmFd, id: u64) -> Result<OwnedFd, kvm_ioctls::Error> {
+    const KVM_CREATE_VCPU: libc::c_ulong = 0xae41;
+    // SAFETY: the call takes a number and returns a descriptor.
+    let fd = unsafe { libc::ioctl(vm.as_raw_fd(), KVM_CREATE_VCPU, id) };
+    if fd < 0 {
+        return Err(kvm_ioctls::Error::last());
+    }
+    // SAFETY: the kernel just returned it, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// KVM returns the lowest free descriptors, of which the guest may have none left.

@@ -149,19 +149,21 @@ impl Vcpu {
 
     /// The state after an exit.
     pub fn state(&mut self) -> Result<VcpuState, VmError> {
-        let sregs = self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
+        let sregs = self.special_registers()?;
         let xsave = self.fd.get_xsave().map_err(VmError::ioctl("KVM_GET_XSAVE"))?;
         Ok(VcpuState { regs: self.regs, segments: [sregs.ds, sregs.es, sregs.fs, sregs.gs], xsave })
     }
 
     /// Goes on from `state`, whatever the vCPU was doing.
     pub(super) fn load_state(&mut self, state: &VcpuState) -> Result<(), VmError> {
-        let mut sregs: kvm_sregs = self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
+        // The user changes segments alone, so the rest of the copy holds, however old it is.
+        let mut sregs = self.fd.sync_regs_mut().sregs;
         [sregs.ds, sregs.es, sregs.fs, sregs.gs] = state.segments;
-        self.fd.set_sregs(&sregs).map_err(VmError::ioctl("KVM_SET_SREGS"))?;
+        self.put_special_registers(sregs);
         // SAFETY: XCR0 has no component whose image would reach beyond the structure: `x86::xstate` leaves them out.
         unsafe { self.fd.set_xsave(&state.xsave) }.map_err(VmError::ioctl("KVM_SET_XSAVE"))?;
-        self.restart(state.regs)
+        self.start(state.regs);
+        Ok(())
     }
 
     /// Tells the vCPU where `syscall` lands, which decides how it reads and loads state.
@@ -493,7 +495,7 @@ impl Vcpu {
 
     /// Bases of FS and GS.
     pub fn segment_bases(&mut self) -> Result<(u64, u64), VmError> {
-        let sregs = self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
+        let sregs = self.special_registers()?;
         Ok((sregs.fs.base, sregs.gs.base))
     }
 
@@ -501,9 +503,14 @@ impl Vcpu {
     pub fn set_segment_bases(&mut self, fs: u64, gs: u64) -> Result<(), VmError> {
         const MSR_FS_BASE: u32 = 0xc000_0100;
         const MSR_GS_BASE: u32 = 0xc000_0101;
-        // The synchronised copy would otherwise be written back over it.
+        let is_current = self.has_special_registers();
+        // Also where the copy is not what counts: it would be written back over the registers.
         let sregs = &mut self.fd.sync_regs_mut().sregs;
         (sregs.fs.base, sregs.gs.base) = (fs, gs);
+        if is_current {
+            self.fd.set_sync_dirty_reg(SyncReg::SystemRegister);
+            return Ok(());
+        }
         self.set_msrs(&[(MSR_FS_BASE, fs), (MSR_GS_BASE, gs)])
     }
 
@@ -540,13 +547,11 @@ impl Vcpu {
         if written == entries.len() { Ok(()) } else { Err(VmError::Capability("a model-specific register it needs")) }
     }
 
-    /// Everything that a kernel would set up at boot.
+    /// Everything that a kernel would set up at boot. KVM gets it when the vCPU first runs.
     fn load_special_registers(&mut self) -> Result<(), VmError> {
         const CR0: u64 = 0x8005_0033; // PG AM WP NE ET MP PE
         const EFER: u64 = 0xd01; // NXE LMA LME SCE
         let mut sregs = self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
-        sregs.cs = user_code();
-        sregs.ss = user_data();
         (sregs.ds, sregs.es, sregs.fs, sregs.gs) = (null_data(), null_data(), null_data(), null_data());
         let page = KERNEL_BASE + self.setup.pages.tables;
         sregs.gdt.base = page + page::GDT;
@@ -556,9 +561,27 @@ impl Vcpu {
         sregs.tr = task_state(page + page::TSS);
         sregs.ldt = kvm_segment { unusable: 1, ..Default::default() };
         (sregs.cr0, sregs.cr3, sregs.cr4, sregs.efer) = (CR0, self.setup.root, self.setup.cr4, EFER);
-        self.fd.set_sregs(&sregs).map_err(VmError::ioctl("KVM_SET_SREGS"))?;
-        self.fd.sync_regs_mut().sregs = sregs;
+        self.put_special_registers(sregs);
         self.load_syscall_msrs()
+    }
+
+    /// Puts them, with user mode, where the next KVM_RUN finds them.
+    fn put_special_registers(&mut self, sregs: kvm_sregs) {
+        self.fd.sync_regs_mut().sregs = kvm_sregs { cs: user_code(), ss: user_data(), ..sregs };
+        self.fd.set_sync_dirty_reg(SyncReg::SystemRegister);
+    }
+
+    /// Is the copy that is shared with KVM what the vCPU has, or will have?
+    fn has_special_registers(&mut self) -> bool {
+        let sregs_bit = SyncReg::SystemRegister as u64;
+        self.landing == Landing::Ring3 || self.fd.get_kvm_run().kvm_dirty_regs & sregs_bit != 0
+    }
+
+    fn special_registers(&mut self) -> Result<kvm_sregs, VmError> {
+        if self.has_special_registers() {
+            return Ok(self.fd.sync_regs_mut().sregs);
+        }
+        self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))
     }
 
     fn load_syscall_msrs(&mut self) -> Result<(), VmError> {
@@ -566,11 +589,15 @@ impl Vcpu {
         const MSR_STAR: u32 = 0xc000_0081;
         const MSR_CSTAR: u32 = 0xc000_0083;
         let star = u64::from(SYSRET_BASE) << 48 | u64::from(KERNEL_CS) << 32;
+        let (entry, flag_mask) = match self.setup.pages.pad {
+            Some(pad) => (pad.entry(), pad.flag_mask()),
+            None => (self.setup.stubs.syscall, RFlags::SYSCALL_MASK.bits()),
+        };
         self.set_msrs(&[
             (MSR_STAR, star),
-            (MSR_LSTAR, self.setup.stubs.syscall),
+            (MSR_LSTAR, entry),
             (MSR_CSTAR, self.setup.stubs.refuse),
-            (MSR_SFMASK, RFlags::SYSCALL_MASK.bits()),
+            (MSR_SFMASK, flag_mask),
         ])
     }
 
@@ -581,14 +608,15 @@ impl Vcpu {
 
     /// Starts over at `rip` in user mode, whatever the vCPU was doing.
     pub(super) fn restart(&mut self, regs: UserRegs) -> Result<(), VmError> {
-        let mut sregs: kvm_sregs = self.fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
-        sregs.cs = user_code();
-        sregs.ss = user_data();
-        self.fd.set_sregs(&sregs).map_err(VmError::ioctl("KVM_SET_SREGS"))?;
-        self.fd.sync_regs_mut().sregs = sregs;
+        let sregs = self.special_registers()?;
+        self.put_special_registers(sregs);
+        self.start(regs);
+        Ok(())
+    }
+
+    fn start(&mut self, regs: UserRegs) {
         self.regs = regs;
         self.resume = Resume::User;
-        Ok(())
     }
 
     /// What this vCPU has in system memory.
