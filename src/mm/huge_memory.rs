@@ -1,6 +1,8 @@
 //! Huge pages (the kernel's `mm/huge_memory.c`): where memory is dense, 2 MiB at a time.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use super::AddressSpace;
 use super::fault::Access;
@@ -45,19 +47,22 @@ impl AddressSpace {
             return None;
         };
         let begins = filled.contains(addr)
-            && host_allows()
             && map::advise(self.arena.hva(filled.start()), PAGE_SIZE, libc::MADV_POPULATE_WRITE).is_ok();
         begins.then_some(filled)
     }
 
-    /// Has the host put a huge page behind the block around `filled`: a page then costs neither a fault in the host
-    /// nor, mostly, one in a shadow MMU.
+    /// Has the host give the block around `filled` all its pages, as a huge one where that is quick: a page then costs no
+    /// fault in the host, and mostly none in a shadow MMU.
     ///
-    /// Contents stay whatever is mapped there by now, so no lock is held and errors are ignored: the host may have no
-    /// huge page left.
+    /// Contents stay whatever is mapped there by now, so no lock is held and errors are ignored.
     pub(super) fn gather(&self, filled: PageRange) {
-        let start = filled.start() / PDE_SPAN * PDE_SPAN;
-        let _ = map::advise(self.arena.hva(start), PDE_SPAN, MADV_COLLAPSE);
+        let hva = self.arena.hva(filled.start() / PDE_SPAN * PDE_SPAN);
+        let started = Instant::now();
+        let is_huge = self.huge_pages.is_due() && map::advise(hva, PDE_SPAN, MADV_COLLAPSE).is_ok();
+        self.huge_pages.note(is_huge, started.elapsed());
+        if !is_huge {
+            let _ = map::advise(hva, PDE_SPAN, libc::MADV_POPULATE_WRITE);
+        }
     }
 
     fn is_dense_before(&self, block: PageRange, whole: PageRange) -> bool {
@@ -87,6 +92,39 @@ fn is_gatherable(vma: &Vma) -> bool {
     vma.backing == Backing::Anonymous && !vma.flags.intersects(refused)
 }
 
+/// Whether to ask for huge pages. In a virtual machine whose host has taken free memory back they may be far dearer than
+/// the small pages that were freed last.
+#[derive(Debug, Default)]
+pub(super) struct HugePages {
+    /// Blocks that get small pages before a huge one is tried again.
+    pause: AtomicU32,
+    /// How long the last pause was.
+    last_pause: AtomicU32,
+}
+
+impl HugePages {
+    /// Longer, and small pages had been quicker.
+    const SLOW: Duration = Duration::from_millis(1);
+
+    fn is_due(&self) -> bool {
+        self.pause.load(Ordering::Relaxed) == 0 && host_allows()
+    }
+
+    /// One more block has got its pages. Threads that do this at the same time may lose count, which does not matter.
+    fn note(&self, is_huge: bool, took: Duration) {
+        let pause = self.pause.load(Ordering::Relaxed);
+        let next = match (pause, is_huge && took < Self::SLOW) {
+            (1.., _) => pause - 1,
+            (0, true) => 0,
+            (0, false) => (self.last_pause.load(Ordering::Relaxed) * 2).clamp(16, 1024),
+        };
+        if pause == 0 {
+            self.last_pause.store(next, Ordering::Relaxed);
+        }
+        self.pause.store(next, Ordering::Relaxed);
+    }
+}
+
 /// Does whoever runs this machine want huge pages at all? MADV_COLLAPSE does not ask.
 fn host_allows() -> bool {
     static ALLOWS: OnceLock<bool> = OnceLock::new();
@@ -94,4 +132,28 @@ fn host_allows() -> bool {
         let modes = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
         modes.is_ok_and(|modes| !modes.contains("[never]"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_slow_is_tried_more_and_more_rarely() {
+        let huge_pages = HugePages::default();
+        let (quick, slow) = (Duration::from_micros(100), Duration::from_millis(5));
+        let blocks_of_pause = || {
+            huge_pages.note(true, slow);
+            std::iter::repeat_with(|| huge_pages.note(false, quick))
+                .take_while(|()| huge_pages.pause.load(Ordering::Relaxed) > 0)
+                .count()
+                + 1
+        };
+        assert_eq!((blocks_of_pause(), blocks_of_pause()), (16, 32));
+        huge_pages.note(true, quick);
+        assert_eq!(huge_pages.pause.load(Ordering::Relaxed), 0);
+        assert_eq!(blocks_of_pause(), 16);
+        huge_pages.note(false, quick);
+        assert_eq!(huge_pages.pause.load(Ordering::Relaxed), 32, "there was none");
+    }
 }

@@ -45,6 +45,7 @@ use crate::sys::copy::Hva;
 use crate::vm::Machine;
 use crate::vm::memslots::CHUNK_LEN;
 use foreign::Foreign;
+use huge_memory::HugePages;
 use vma::{DEFAULT_MAX_VMAS, Limits, Vma, VmaFlags, VmaMap, VmaName};
 
 /// One address space; threads share it.
@@ -60,6 +61,7 @@ pub struct AddressSpace {
     revocations: AtomicU64,
     /// Is there a VMA besides the stack that grows down?
     has_growsdown: AtomicBool,
+    huge_pages: HugePages,
 }
 
 #[derive(Debug)]
@@ -99,6 +101,7 @@ impl AddressSpace {
             stack_gap: [AtomicU64::new(0), AtomicU64::new(0)],
             revocations: AtomicU64::new(0),
             has_growsdown: AtomicBool::new(false),
+            huge_pages: HugePages::default(),
         }
     }
 
