@@ -36,7 +36,9 @@ pub(crate) fn installed(name: &str) -> Option<PathBuf> {
 /// Builds `program` into `dir`, if it is one that is built.
 pub(crate) fn build(program: Program, dir: &Path) {
     let (source, how) = match program {
-        Program::Static(source) => (source, "-static"),
+        Program::Static(source) if source.ends_with(".S") => (source, "-static"),
+        // As most programs are today: no library, but where libraries are.
+        Program::Static(source) => (source, "-static-pie"),
         Program::Dynamic(source) => (source, "-pie"),
         Program::Installed(_) => return,
     };
