@@ -1,5 +1,7 @@
 //! The command line.
 
+mod record;
+
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
@@ -15,6 +17,13 @@ use kvm_se::runner::{Config, c_strings};
 use kvm_se::syscall::Observer;
 use kvm_se::{Error, sys};
 use nix::errno::Errno;
+pub(crate) use record::RecordTo;
+
+const USAGE: &str = "\
+kvm-se [OPTIONS] [--] PROG [ARGS]...
+       kvm-se record [OPTIONS] [--] PROG [ARGS]...
+       kvm-se report FILE
+       kvm-se doctor";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +31,8 @@ Examples:
   kvm-se --strace ./prog             show its system calls
   kvm-se --stats --missing ./prog    what did it cost, what did it ask for in vain
   kvm-se --env-clear --env A=1 ./p   with this environment alone
+  kvm-se record ./prog args          where does its time go: profile.json.gz
+  kvm-se report profile.json.gz      the functions that took most of it
   kvm-se doctor                      what this machine's KVM can do
   kvm-se -- doctor                   run a program that is called doctor
 
@@ -29,7 +40,7 @@ Exit status: the program's own; 125 if kvm-se failed, 126 if the program cannot 
 
 /// Runs an unmodified Linux x86-64 program as the only thing inside a KVM virtual machine.
 #[derive(Debug, Parser)]
-#[command(name = "kvm-se", version, about, after_help = EXAMPLES, override_usage = "kvm-se [OPTIONS] [--] PROG [ARGS]...\n       kvm-se doctor")]
+#[command(name = "kvm-se", version, about, after_help = EXAMPLES, override_usage = USAGE)]
 pub(crate) struct Options {
     /// Add or change a variable of the program's environment
     #[arg(long = "env", value_name = "NAME=VALUE")]
@@ -77,6 +88,10 @@ pub(crate) struct Options {
 pub(crate) enum Request {
     /// Run a program.
     Run(Box<Run>),
+    /// `kvm-se record`
+    Record(Box<Run>, RecordTo),
+    /// `kvm-se report`
+    Report(PathBuf),
     /// `kvm-se doctor`
     Doctor,
     /// `--list-syscalls`
@@ -100,22 +115,24 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
     if args.get(1).is_some_and(|word| word == "doctor") && args.len() == 2 {
         return Ok(Request::Doctor);
     }
-    let options = Options::try_parse_from(&args).unwrap_or_else(|error| {
-        if error.use_stderr() {
-            let text = error.to_string();
-            refuse(text.lines().next().unwrap_or_default().trim_start_matches("error: "));
-        }
-        let _ = error.print();
-        std::process::exit(0);
-    });
-    init_tracing(options.verbose);
-    if options.list_syscalls {
-        return Ok(Request::ListSyscalls);
+    if args.get(1).is_some_and(|word| word == "record") {
+        return record::parse(&args[1..]);
     }
-    if options.command.is_empty() {
-        refuse("no program was named");
+    if args.get(1).is_some_and(|word| word == "report") {
+        return record::parse_report(&args[1..]);
     }
-    options.into_run().map(|run| Request::Run(Box::new(run)))
+    let options = Options::try_parse_from(&args).unwrap_or_else(|error| end_parsing(&error));
+    options.into_request()
+}
+
+/// Shows the help that was asked for, or ends the process after a mistake.
+fn end_parsing(error: &clap::Error) -> ! {
+    if error.use_stderr() {
+        let text = error.to_string();
+        refuse(text.lines().next().unwrap_or_default().trim_start_matches("error: "));
+    }
+    let _ = error.print();
+    std::process::exit(0);
 }
 
 /// The program that one before it has executed.
@@ -145,6 +162,17 @@ fn init_tracing(verbose: u8) {
 }
 
 impl Options {
+    fn into_request(self) -> Result<Request, Error> {
+        init_tracing(self.verbose);
+        if self.list_syscalls {
+            return Ok(Request::ListSyscalls);
+        }
+        if self.command.is_empty() {
+            refuse("no program was named");
+        }
+        self.into_run().map(|run| Request::Run(Box::new(run)))
+    }
+
     fn into_run(self) -> Result<Run, Error> {
         let settings = self.settings()?;
         let observer = Observer::of(&settings);
@@ -195,6 +223,7 @@ impl Options {
             first: nix::unistd::getpid(),
             executable: sys::exec::own_executable(),
             trace: trace.map(Arc::new),
+            board: None,
             stats: self.stats,
             missing: self.missing,
             aslr: self.aslr,

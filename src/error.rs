@@ -46,6 +46,12 @@ pub enum Error {
         /// What the kernel said.
         source: nix::errno::Errno,
     },
+    /// `kvm-se report` cannot read a file.
+    #[error("{}: no profile that can be read, which are the formats firefox, pprof, folded and speedscope", .path.display())]
+    NotProfile {
+        /// The file.
+        path: OsString,
+    },
     /// KVM left the guest for a reason that nothing explains.
     #[error("the virtual machine stopped unexpectedly: {0}")]
     BadExit(BadExit),

@@ -8,6 +8,7 @@ pub mod error;
 pub mod loader;
 pub mod mm;
 pub mod proc;
+pub mod profile;
 pub mod runner;
 pub mod signal;
 pub mod sys;

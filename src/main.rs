@@ -5,6 +5,7 @@
 #![no_main]
 
 mod cli;
+mod record;
 
 use std::io::{self, Write};
 
@@ -33,6 +34,8 @@ extern "C" fn main(_argc: i32, _argv: *const *const libc::c_char) -> i32 {
 fn carry_out(request: Request) -> Result<ExitStatus, Error> {
     match request {
         Request::Run(run) => execute(*run),
+        Request::Record(run, to) => record::record(*run, to),
+        Request::Report(file) => record::report(&file),
         Request::Doctor => doctor(),
         Request::ListSyscalls => quiet(|to| kvm_se::syscall::table::list(to)),
     }

@@ -14,7 +14,7 @@ use crate::mm::{Access, AddressSpace, Arena, FaultError};
 use crate::proc::exit::finish;
 use crate::proc::handover::Kept;
 use crate::proc::view::Views;
-use crate::proc::{End, ExitStatus, Inherited, Process, RunLoop, Settings, Task, Threads};
+use crate::proc::{End, ExitStatus, Inherited, Process, RunLoop, Sampling, Settings, Task, Threads};
 use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
 use crate::sys::capture;
@@ -70,6 +70,8 @@ impl Runner {
         show_strings(&mm, &entry.stack);
         *vcpu.regs_mut() = UserRegs::at_start(entry.rip.raw(), entry.stack.sp.raw());
         let observer = config.observer.map(Arc::new);
+        let board = config.settings.board.clone();
+        let sampling = board.map(|board| Sampling::start(board, program.execfn.to_bytes(), &mm));
         let process = Process {
             mm,
             missing: Arc::default(),
@@ -81,6 +83,7 @@ impl Runner {
             settings: Arc::new(config.settings),
             run_loop: run_loop(observer, report),
             threads: Threads::default(),
+            sampling,
         };
         if let Some(soft) = inherited.soft_descriptors {
             crate::sys::descriptor::set_soft_limit(soft).map_err(Error::Setup)?;

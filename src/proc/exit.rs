@@ -48,7 +48,8 @@ impl End {
 }
 
 /// Ends what `result` says. Returns in a thread that is to end alone; the first thread of a process ends here.
-pub fn finish(task: Task, result: Result<End, Error>) {
+pub fn finish(mut task: Task, result: Result<End, Error>) {
+    task.end_sampling();
     match result {
         Ok(End::Thread(code)) => leave(task, code),
         Ok(End::Process(status)) => task.process.end(Ok(status)),
@@ -82,6 +83,7 @@ fn is_first(tid: Pid) -> bool {
 
 /// What a task does when it leaves memory that others use (`mm_release` in the kernel's `kernel/fork.c`).
 pub fn leave_memory(task: &mut Task) {
+    task.end_sampling();
     let mm = &task.process.mm;
     task.process.threads.leave_memory(task.tid());
     task.robust_list.hand_on(mm, task.tid().as_raw());
@@ -106,6 +108,9 @@ impl Process {
     /// Ends all threads, from whichever.
     pub fn end(&self, result: Result<ExitStatus, Error>) -> ! {
         self.threads.end_all(&self.mm);
+        if let Some(sampling) = &self.sampling {
+            sampling.end();
+        }
         self.run_loop.report(self, &result);
         end_host_process(result)
     }

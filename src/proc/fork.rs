@@ -123,6 +123,9 @@ fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState, shares_descr
     let mm = &task.process.mm;
     mm.finish_fork(plan).map_err(|_| VmError::Full("mappings"))?;
     mm.machine().rebuild(&mut task.vcpu, state, shares_descriptors)?;
+    if let Some(sampling) = &task.process.sampling {
+        sampling.copy_image();
+    }
     task.begin();
     task.restart_exitless();
     if shares_descriptors {

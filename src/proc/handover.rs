@@ -13,6 +13,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::Pid;
 
+use super::sampling::Board;
 use super::{HardLimits, HardLimitsGuard, Settings, Task};
 use crate::abi::Errno;
 use crate::loader::exec::{Aslr, Program};
@@ -63,7 +64,7 @@ pub struct Ready {
     memfd: OwnedFd,
     // Closed if the execution fails.
     _inherited: [OwnedFd; 3],
-    _trace: Option<OwnedFd>,
+    _optional: [Option<OwnedFd>; 2],
 }
 
 impl Ready {
@@ -79,6 +80,8 @@ impl Ready {
         let settings = &process.settings;
         let executable = settings.executable.as_ref().ok_or(Errno::ENOSYS)?;
         let trace = settings.trace.as_ref().map(|file| duplicate_for_exec(file.as_raw_fd())).transpose()?;
+        let board = settings.board.as_ref().map(|board| duplicate_for_exec(board.file().as_raw_fd())).transpose()?;
+        let optional = [trace, board];
         let inherited = [
             duplicate_for_exec(process.mm.machine().kvm_fd().as_raw_fd())?,
             duplicate_for_exec(executable.as_raw_fd())?,
@@ -86,7 +89,7 @@ impl Ready {
         ];
         let mut writer = Writer::default();
         inherited.iter().for_each(|fd| writer.descriptor(fd.as_raw_fd()));
-        writer.descriptor(trace.as_ref().map_or(-1, AsRawFd::as_raw_fd));
+        optional.iter().for_each(|fd| writer.descriptor(fd.as_ref().map_or(-1, AsRawFd::as_raw_fd)));
         writer.word(u64::from(settings.first.as_raw().unsigned_abs()));
         for flag in [settings.stats, settings.missing, settings.aslr, settings.exitless, settings.patch] {
             writer.word(flag.into());
@@ -103,7 +106,7 @@ impl Ready {
         writer.strings(&program.argv);
         writer.strings(&program.envp);
         writer.words_within(&process.mm.machine().platform().to_words(), file_size_limit());
-        Ok(Self { memfd: sealed(&writer.0)?, _inherited: inherited, _trace: trace })
+        Ok(Self { memfd: sealed(&writer.0)?, _inherited: inherited, _optional: optional })
     }
 
     /// Executes the runner. Returns only if that fails. The soft limit on descriptors must be up: its start opens files.
@@ -137,10 +140,12 @@ impl Handover {
         let executable = reader.descriptor();
         let file = reader.descriptor()?.into();
         let trace = reader.descriptor().map(|fd| Arc::new(File::from(fd)));
+        let board = reader.descriptor().and_then(|fd| Board::open(fd.into()).ok()).map(Arc::new);
         let settings = Settings {
             first: Pid::from_raw(i32::try_from(reader.word()?).ok()?),
             executable,
             trace,
+            board,
             stats: reader.word()? != 0,
             missing: reader.word()? != 0,
             aslr: reader.word()? != 0,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use nix::unistd::Pid;
 
+use super::sampling::Board;
+
 /// Settings of a run. They pass to the programs that the first one executes.
 #[derive(Debug)]
 pub struct Settings {
@@ -15,6 +17,8 @@ pub struct Settings {
     pub executable: Option<OwnedFd>,
     /// Where the tracer writes.
     pub trace: Option<Arc<File>>,
+    /// What the recorder of a profiled run shares with its processes.
+    pub board: Option<Arc<Board>>,
     /// Count what the run costs.
     pub stats: bool,
     /// Report what was missing.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use nix::unistd::Pid;
 
 use super::exitless::Exitless;
+use super::sampling::Sampled;
 use super::stop::StopPoint;
 use super::{Process, RobustList, ThreadSignals};
 use crate::abi::{Errno, UserAddr};
@@ -41,6 +42,8 @@ pub struct Task {
     pub(super) exitless: Exitless,
     /// Whether its pad knows where the time can be asked for, as far as it can.
     knows_clocks: bool,
+    /// How it is sampled, if the run is profiled.
+    pub(super) sampled: Option<Box<Sampled>>,
     tid: Pid,
 }
 
@@ -71,6 +74,7 @@ impl Task {
             broken: None,
             exitless: Exitless::new(true),
             knows_clocks: false,
+            sampled: None,
             tid: nix::unistd::gettid(),
         }
     }
@@ -81,6 +85,7 @@ impl Task {
         self.vcpu.attach();
         self.process.mm.machine().tell(&self.vcpu, ids());
         self.stop_point = Arc::default();
+        self.begin_sampling();
     }
 
     /// The user and group ids of the thread may be others from now on, or later without its doing.
@@ -124,7 +129,10 @@ impl Task {
         if let Some(error) = self.broken.take() {
             return Err(error);
         }
-        self.process.mm.machine().run(&mut self.vcpu)
+        match self.sampled.take() {
+            None => self.process.mm.machine().run(&mut self.vcpu),
+            Some(sampled) => self.run_sampled(sampled),
+        }
     }
 
     /// Counts something that the guest asked for and does not get.

@@ -75,6 +75,10 @@ struct Caught {
     send_on_to: AtomicI32,
     /// What the guest blocks, bit `signal - 1` for each; of interest for [`FAULT_SIGNALS`] alone.
     guest_mask: AtomicU64,
+    /// Are there kicks for samples?
+    expects_samples: AtomicBool,
+    /// Has one come?
+    is_sampled: AtomicBool,
 }
 
 thread_local! {
@@ -86,6 +90,8 @@ thread_local! {
             sent: [const { Place::new() }; FAULT_SIGNALS.len()],
             send_on_to: AtomicI32::new(0),
             guest_mask: AtomicU64::new(0),
+            expects_samples: AtomicBool::new(false),
+            is_sampled: AtomicBool::new(false),
         }
     };
 }
@@ -154,25 +160,56 @@ pub fn send_on_to(thread: Pid) {
 /// The signal of a kick, which is never blocked on the host, and the code that tells it from those of the guest.
 const KICK: (i32, i32) = (libc::SIGTRAP, i32::MIN + 50);
 
+/// Likewise, of a kick that makes a thread leave guest mode and nothing else. Two of one signal would merge.
+const SAMPLE_KICK: (i32, i32) = (libc::SIGFPE, i32::MIN + 51);
+
 /// Makes the thread `tid` of `process` come to its run loop, out of guest mode or a host call.
 pub fn kick(process: Pid, tid: Pid) -> Result<(), Errno> {
-    let (signal, code) = KICK;
+    send_kick(KICK, process, tid)
+}
+
+/// Makes the thread `tid` of `process`, which is in guest mode, leave it. [`take_sample_kick`] says when it has come.
+pub fn kick_for_sample(process: Pid, tid: Pid) -> Result<(), Errno> {
+    send_kick(SAMPLE_KICK, process, tid)
+}
+
+fn send_kick((signal, code): (i32, i32), process: Pid, tid: Pid) -> Result<(), Errno> {
     let mut siginfo = [0; 16];
     siginfo[0] = signal.unsigned_abs().into();
     siginfo[1] = code.cast_unsigned().into();
     send(process, tid, &siginfo)
 }
 
-fn is_kick(siginfo: &RawSigInfo) -> bool {
-    let (signal, code) = KICK;
+fn is_kick(kind: (i32, i32), siginfo: &RawSigInfo) -> bool {
+    let (signal, code) = kind;
     siginfo[0] & u64::from(u32::MAX) == u64::from(signal.unsigned_abs())
         && siginfo[1] & u64::from(u32::MAX) == u64::from(code.cast_unsigned())
 }
 
+/// When `RLIMIT_SIGPENDING` is used up, the kernel sends a kick for a sample as if nobody had.
+fn is_kick_without_code(siginfo: &RawSigInfo) -> bool {
+    let is_bare = siginfo[0] == u64::from(SAMPLE_KICK.0.unsigned_abs()) && siginfo[1..3] == [0; 2];
+    is_bare && CAUGHT.with(|caught| caught.expects_samples.load(Ordering::SeqCst))
+}
+
+/// The calling thread gets kicks by [`kick_for_sample`] from now on.
+pub fn expect_sample_kicks() {
+    CAUGHT.with(|caught| caught.expects_samples.store(true, Ordering::SeqCst));
+}
+
+/// Has a kick by [`kick_for_sample`] come to the calling thread? Forgets it.
+pub fn take_sample_kick() -> bool {
+    CAUGHT.with(|caught| caught.is_sampled.swap(false, Ordering::SeqCst))
+}
+
 /// Keeps a signal of [`FAULT_SIGNALS`] that a process sent. Called by their handler.
 pub(super) fn on_sent(signal: i32, siginfo: &RawSigInfo, context: *mut libc::ucontext_t) {
-    if is_kick(siginfo) {
+    if is_kick(KICK, siginfo) {
         return call_attention(context);
+    }
+    if is_kick(SAMPLE_KICK, siginfo) || is_kick_without_code(siginfo) {
+        CAUGHT.with(|caught| caught.is_sampled.store(true, Ordering::SeqCst));
+        return kick::leave_guest();
     }
     let other = CAUGHT.with(|caught| caught.send_on_to.load(Ordering::SeqCst));
     if other != 0 {

@@ -5,6 +5,9 @@
 use std::arch::global_asm;
 use std::convert::Infallible;
 use std::ffi::c_void;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 use nix::unistd::Pid;
 use zerocopy::{Immutable, IntoBytes};
@@ -148,6 +151,17 @@ global_asm!(
 
 unsafe extern "C" {
     fn kvm_se_vfork(nr: u64, args: *const [u64; 6], run: extern "C" fn(*mut c_void) -> !, arg: *mut c_void) -> u64;
+}
+
+/// How the child `pid` has ended, if it has; its zombie is gone then.
+pub fn ended(pid: Pid) -> io::Result<Option<ExitStatus>> {
+    let mut status = 0;
+    // SAFETY: the kernel writes one integer.
+    match unsafe { libc::waitpid(pid.as_raw(), &raw mut status, libc::WNOHANG) } {
+        0 => Ok(None),
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(Some(ExitStatus::from_raw(status))),
+    }
 }
 
 /// Ends this process at once: nothing is flushed, dropped or run.

@@ -66,9 +66,11 @@ fn execute(task: &mut Task, request: &Request) -> SysResult {
         task.signals.hold_off()?;
         // The others end with the execution.
         process.threads.hand_on_all(&process.mm);
+        task.end_sampling_of_process();
         leave_memory(task);
         let errno = ready.execute(&task.process.settings);
         task.signals.let_in();
+        task.resume_sampling();
         Ok(errno)
     });
     Err(errno??)

@@ -2,7 +2,7 @@
 
 use super::arg::{Fd, Hex, MapBits, ProtBits, RemapBits, SyncBits};
 use crate::abi::mman::{MapFlags, Prot};
-use crate::abi::{Errno, PAGE_SIZE, UserAddr};
+use crate::abi::{Errno, PAGE_SIZE, PageRange, UserAddr};
 use crate::mm::vma::VmaName;
 use crate::mm::{MapRequest, Where};
 use crate::proc::Task;
@@ -64,7 +64,14 @@ pub(super) fn sys_mmap(
         file,
         name: VmaName::None,
     };
-    task.process.mm.map(&request)
+    let start = task.process.mm.map(&request)?;
+    if let Some(sampling) = &task.process.sampling
+        && request.prot.contains(Prot::EXEC)
+        && let Some(range) = PageRange::around(start, len)
+    {
+        sampling.note_mapping(range, file);
+    }
+    Ok(start)
 }
 
 /// Sharing must be said, and MAP_SHARED_VALIDATE refuses what it does not know.

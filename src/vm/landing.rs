@@ -300,6 +300,12 @@ impl Pad {
         }
     }
 
+    /// The number of the call whose answer user code waits for at `rip`, if it does.
+    pub(super) fn awaited(&self, rip: u64, system: &SystemMemory) -> Option<u64> {
+        let number = || system.word(self.words + word::NUMBER).load(Ordering::Relaxed);
+        has_posted(rip.wrapping_sub(self.base)).then(number)
+    }
+
     /// What the pad answers from now on.
     pub(super) fn tell(&self, ids: Ids, system: &SystemMemory) {
         /// What an id looks like that has no name in this user namespace, and may get one.
@@ -469,6 +475,7 @@ mod tests {
                 assert_eq!(leave(rip), (Some(OnPad::Answered), 7, SAVED));
             }
             assert_eq!(leave(first - 1).0, Some(OnPad::Call), "not posted yet");
+            assert_eq!((pad.awaited(first, &system), pad.awaited(end, &system)), (Some(39), None));
         }
     }
 

@@ -10,6 +10,7 @@
 //! | `KVM_SE_REQUIRE_PROGRAMS=1` | so is a program of the machine or a compiler that is not there |
 //! | `KVM_SE_STRESS=N` | how many random operations the stress tests make |
 //! | `KVM_SE_RACES=N`, `=Nr` | for how many seconds, or how many rounds, each race is run; says how many rounds it were |
+//! | `KVM_SE_PROFILE_SAMPLES=N` | how many samples a profile of known shares has; from 20,000 on, three points are all that one may be off |
 //! | `KVM_SE_TIME_FACTOR=N` | all time limits are N times as long |
 
 mod command_line;
@@ -17,6 +18,7 @@ mod compare;
 mod invocation;
 mod machine;
 mod memory_counts;
+mod profile;
 mod program;
 mod programs;
 mod races;
@@ -63,6 +65,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     trials.extend(scripts::trials()?);
     trials.extend(command_line::trials());
     trials.extend(memory_counts::trials());
+    trials.extend(profile::trials());
     trials.extend(stress::trials());
     trials.extend(races::trials()?);
     Ok(trials)

@@ -10,10 +10,13 @@ use std::time::SystemTime;
 use crate::machine::{find_program, package};
 
 /// Folders of `testprogs/` whose programs have their own drivers: single tests, and the benchmarks.
-const DRIVEN: [&str; 3] = ["guests", "bench", RACES];
+const DRIVEN: [&str; 4] = ["guests", "bench", PROFILE, RACES];
 
 /// The folder of the programs that run round after round.
 const RACES: &str = "races";
+
+/// The folder of the programs that are profiled.
+const PROFILE: &str = "profile";
 
 /// What is made of `testprogs/guests`: the executable, its source, and the compiler.
 const GUESTS: [(&str, &str, Compiler); 8] = [
@@ -96,6 +99,12 @@ impl Program {
         found.ok_or_else(|| format!("there is no {area}/{name}"))
     }
 
+    /// A program of `testprogs/profile`.
+    pub(crate) fn profiled(name: &str) -> Result<Self, String> {
+        let found = profiled()?.into_iter().find(|program| program.name == name);
+        found.ok_or_else(|| format!("there is no {PROFILE}/{name}"))
+    }
+
     /// The compiler that makes it.
     pub(crate) fn compiler(&self) -> Compiler {
         self.compiler
@@ -142,6 +151,11 @@ pub(crate) fn all() -> Result<Vec<Program>, String> {
     of_areas(|area| !DRIVEN.iter().any(|driven| area.ends_with(driven)))
 }
 
+/// The programs that are profiled.
+fn profiled() -> Result<Vec<Program>, String> {
+    of_areas(|area| area.ends_with(PROFILE))
+}
+
 /// The programs that run round after round.
 pub(crate) fn races() -> Result<Vec<Program>, String> {
     of_areas(|area| area.ends_with(RACES))
@@ -162,9 +176,14 @@ fn of_areas(is_wanted: impl Fn(&Path) -> bool) -> Result<Vec<Program>, String> {
     Ok(programs)
 }
 
-/// Builds all programs, races and guests into `dir`, for a machine that has no compiler.
+/// Builds all programs into `dir`, for a machine that has no compiler.
 pub(crate) fn build_all(dir: &Path) -> Result<(), String> {
-    all()?.into_iter().chain(races()?).chain(guests()).try_for_each(|program| program.build(&program.place_below(dir)))
+    all()?
+        .into_iter()
+        .chain(profiled()?)
+        .chain(races()?)
+        .chain(guests())
+        .try_for_each(|program| program.build(&program.place_below(dir)))
 }
 
 fn guests() -> impl Iterator<Item = Program> {
@@ -176,7 +195,8 @@ fn guests() -> impl Iterator<Item = Program> {
     })
 }
 
-fn prebuilt() -> Option<PathBuf> {
+/// The folder where they lie ready, if they do.
+pub(crate) fn prebuilt() -> Option<PathBuf> {
     std::env::var_os("KVM_SE_TESTPROGS").map(PathBuf::from)
 }
 

@@ -9,6 +9,7 @@ use crate::abi::PageRange;
 use crate::abi::mman::Prot;
 use crate::mm::AddressSpace;
 use crate::mm::vma::{Backing, Vma, VmaName};
+use crate::sys::copy::Hva;
 
 /// `maps`, of the host's `maps`.
 pub(super) fn maps(mm: &AddressSpace, host: &[u8]) -> Vec<u8> {
@@ -48,6 +49,13 @@ pub(super) fn rollup(mm: &AddressSpace, host: &[u8]) -> Vec<u8> {
     write_named(&mut text, &header, b"[rollup]");
     sums.write_to(&mut text);
     text
+}
+
+/// The path of the file behind the host mapping at `hva`, of the host's `maps`.
+pub(in crate::proc) fn path_at(host: &[u8], hva: Hva) -> Option<Vec<u8>> {
+    let vmas = HostVma::parse_all(host);
+    let vma = vmas.iter().find(|vma| (vma.start..vma.end).contains(&hva))?;
+    vma.name.starts_with(b"/").then(|| vma.name.to_vec())
 }
 
 /// The page that every process has at the same address.

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::unistd::{Pid, getpid};
 
 use super::Task;
+pub(super) use maps::path_at;
 use status::Resident;
 pub use workers::worker;
 

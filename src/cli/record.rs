@@ -1,0 +1,101 @@
+//! The command lines of `kvm-se record` and `kvm-se report`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+use clap::builder::PossibleValuesParser;
+use kvm_se::Error;
+use kvm_se::profile::Format;
+use kvm_se::profile::model::Clock;
+
+use super::{Options, Request, end_parsing, refuse};
+
+const EXAMPLES: &str = "\
+Examples:
+  kvm-se record ./prog args                    then open profile.json.gz in profiler.firefox.com
+  kvm-se record -o flame.svg ./prog            a flame graph
+  kvm-se record -o prog.pb.gz ./prog           then go tool pprof -top prog.pb.gz
+  kvm-se record --wall -o slow.json.gz ./prog  sleeping and waiting as well
+
+The format is that of FILE's name: .json firefox, .pb pprof, .folded, .svg, .speedscope.json, callgrind.out*, .perf;
+with .gz, compressed.";
+
+/// Runs a program, and records where it and what it starts spend their time.
+#[derive(Debug, Parser)]
+struct RecordOptions {
+    /// Samples a second
+    #[arg(short = 'F', long, value_name = "HZ", default_value_t = 999, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    frequency: u32,
+    /// All time, that in which threads sleep as well; without it, processor time
+    #[arg(long)]
+    wall: bool,
+    /// Where the profile goes
+    #[arg(short, long, value_name = "FILE", default_value = "profile.json.gz")]
+    output: PathBuf,
+    /// What it is, whatever FILE is called
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(Format::names()))]
+    format: Option<String>,
+    /// Say nothing but what went wrong
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    run: Options,
+}
+
+/// What is recorded, and where it goes.
+#[derive(Debug)]
+pub(crate) struct RecordTo {
+    /// For the recorder.
+    pub(crate) options: kvm_se::profile::Options,
+    /// The file.
+    pub(crate) path: PathBuf,
+    /// Its format.
+    pub(crate) format: Format,
+    /// Say how many samples there are?
+    pub(crate) is_quiet: bool,
+    /// The program and its arguments.
+    pub(crate) command: Vec<String>,
+}
+
+/// Reads what follows `kvm-se`, of which the first word is `record`.
+pub(super) fn parse(args: &[OsString]) -> Result<Request, Error> {
+    use clap::{CommandFactory, FromArgMatches};
+    let command = RecordOptions::command()
+        .name("kvm-se record")
+        .bin_name("kvm-se record")
+        .about("Runs a program, and records where it and what it starts spend their time.")
+        .override_usage("kvm-se record [OPTIONS] [--] PROG [ARGS]...")
+        .after_help(EXAMPLES);
+    let matches = command.try_get_matches_from(args).unwrap_or_else(|error| end_parsing(&error));
+    let options = RecordOptions::from_arg_matches(&matches).unwrap_or_else(|error| end_parsing(&error));
+    let named = options.format.as_deref().and_then(Format::named);
+    let Some(format) = named.or_else(|| Format::of_file(&options.output)) else {
+        let path = options.output.display();
+        refuse(&format!("{path}: the name says no format; --format takes one of: {}", names()));
+    };
+    let clock = if options.wall { Clock::Wall } else { Clock::Cpu };
+    let to = RecordTo {
+        options: kvm_se::profile::Options { frequency: options.frequency, clock },
+        path: options.output,
+        format,
+        is_quiet: options.quiet,
+        command: options.run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+    };
+    match options.run.into_request()? {
+        Request::Run(run) => Ok(Request::Record(run, to)),
+        other => Ok(other),
+    }
+}
+
+fn names() -> String {
+    Format::names().collect::<Vec<_>>().join(", ")
+}
+
+/// Reads what follows `kvm-se`, of which the first word is `report`.
+pub(super) fn parse_report(args: &[OsString]) -> Result<Request, Error> {
+    match args {
+        [_, file] if file != "--help" && file != "-h" => Ok(Request::Report(file.into())),
+        _ => refuse("usage: kvm-se report FILE, which kvm-se record has written"),
+    }
+}

@@ -1,0 +1,21 @@
+//! A flame graph: a picture with the outermost functions at the bottom, each as wide as its share.
+
+use std::io::{self, Write};
+
+use inferno::flamegraph::{Options, from_lines};
+
+use super::folded;
+use crate::profile::model::Profile;
+
+pub(super) fn write(profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
+    let lines = folded::lines(profile);
+    let mut options = Options::default();
+    options.title = profile.command.join(" ");
+    options.count_name = "us".to_owned();
+    options.subtitle = Some(format!("{} time", profile.clock.name()));
+    if lines.is_empty() {
+        // It would refuse to draw nothing.
+        return from_lines(&mut options, ["(no samples) 1"], to);
+    }
+    from_lines(&mut options, lines.iter().map(String::as_str), to)
+}

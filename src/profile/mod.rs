@@ -1,0 +1,26 @@
+//! Profiles of guest programs: `kvm-se record` and `kvm-se report`.
+//!
+//! | module | what |
+//! |---|---|
+//! | `recorder` | a process of its own, which samples all threads of a run through the board (`proc::sampling`) |
+//! | `unwind` | call stacks from registers and stack memory |
+//! | `module` | the ELF files that code comes from |
+//! | `samples` | what was recorded: addresses |
+//! | `symbols` | what addresses are called; after the run |
+//! | [`model`] | the profile that all formats are made of: names |
+//! | [`mod@format`] | one file for each format |
+//! | [`report`] | what `kvm-se report` prints |
+
+pub mod format;
+mod jit;
+pub mod model;
+mod module;
+mod recorder;
+pub mod report;
+mod samples;
+mod symbols;
+mod unwind;
+
+pub use format::Format;
+pub use model::Profile;
+pub use recorder::{Options, Recorder, Recording};
