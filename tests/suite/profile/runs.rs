@@ -51,6 +51,11 @@ fn folded(run: &Finished) -> Result<(BTreeSet<String>, BTreeSet<String>), Failed
     Ok((processes, functions))
 }
 
+/// Samples a second that leave a program time to go on: where it is emulated, each takes as much longer as all else.
+fn frequency() -> String {
+    (999 / time_limit(1).as_secs()).to_string()
+}
+
 /// Enough for a program to be on its way.
 fn seconds() -> u64 {
     time_limit(2).as_secs()
@@ -116,7 +121,8 @@ fn an_interrupted_run_has_a_profile() -> Outcome {
     let shares = shares()?;
     for signal in ["INT", "TERM"] {
         let seconds = seconds();
-        let script = format!("timeout -s {signal} {seconds} \"$0\" record -q -o p.folded {shares} 1000000");
+        let script =
+            format!("timeout -s {signal} {seconds} \"$0\" record -q -F {} -o p.folded {shares} 1000000", frequency());
         let run = Invocation::shell(&script)?.run()?;
         expect(&run, "samples", has(&folded(&run)?.1, &["main", "half"]))?;
     }
@@ -125,7 +131,7 @@ fn an_interrupted_run_has_a_profile() -> Outcome {
 
 fn a_killed_child_keeps_its_samples() -> Outcome {
     let script = format!("{} 1000000 & sleep {}; kill -9 $!; wait $!; echo $?", shares()?, seconds());
-    let run = record()?.args(["/bin/sh", "-c", &script]).run()?;
+    let run = record()?.args(["-F", &frequency(), "/bin/sh", "-c", &script]).run()?;
     expect(&run, "a killed child", run.stdout == b"137\n" && run.ending == Ending::Code(0))?;
     let (processes, functions) = folded(&run)?;
     expect(&run, "its samples", has(&processes, &["shares"]) && has(&functions, &["half"]))?;
@@ -134,7 +140,7 @@ fn a_killed_child_keeps_its_samples() -> Outcome {
 
 fn a_child_that_lives_on_delays_nothing() -> Outcome {
     let script = format!("{} 1000000 >/dev/null 2>&1 & echo $!; sleep {}", shares()?, seconds());
-    let run = record()?.args(["/bin/sh", "-c", &script]).run()?;
+    let run = record()?.args(["-F", &frequency(), "/bin/sh", "-c", &script]).run()?;
     if let Ok(pid) = String::from_utf8_lossy(&run.stdout).trim().parse() {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)?;
     }
