@@ -77,6 +77,7 @@ kvm_se_landing_\level\()_posted:
     .globl kvm_se_landing_\level\()_posted_end
 kvm_se_landing_\level\()_posted_end:
     .endm
+
 # Clocks are asked of the vDSO, whose functions are in the words, on a stack at the end of the words. Wherever that is
 # interrupted, and where the function makes a call itself, the runner makes the call instead: rsp tells.
     .macro goto_if_clock_ring3
@@ -169,6 +170,7 @@ kvm_se_landing_\level\()_posted_end:
     jnz     20f
     cld
     .endm
+
     .macro goto_if_clock_ring0
     .endm
     .macro clocks_ring0

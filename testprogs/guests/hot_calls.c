@@ -2,6 +2,7 @@
 // code shows that; natively it never does. Then what goes on there is as before: results, registers, signals, interrupted
 // calls, processes that share the code or copy it, threads.
 #include "check.h"
+#include "clean_call.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -75,26 +76,9 @@ static bool become_jumps(int seconds) {
     return true;
 }
 
-// Everything but rax, rcx and r11 is as before, and so are the flags.
 static bool seeks_cleanly(long to) {
-    long result = 8, rdi = file, rsi = to, rdx = SEEK_SET;
-    unsigned long flags = to % 2 ? 0xcd7 : 0x202, after;
-    register long r10 __asm__("r10") = 77;
-    register long r8 __asm__("r8") = 0x1234567890;
-    register long r9 __asm__("r9") = -9;
-    __asm__ volatile("sub $256, %%rsp\n"
-                     "push %[flags]\n"
-                     "popf\n"
-                     "call seek_with_flags\n"
-                     "pushf\n"
-                     "pop %[after]\n"
-                     "cld\n"
-                     "add $256, %%rsp\n"
-                     : [after] "=&r"(after), "+a"(result), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
-                     : [flags] "b"(flags)
-                     : "rcx", "r11", "cc", "memory");
-    return result == to && (after & 0xcd5) == (flags & 0xcd5) && rdi == file && rsi == to && rdx == SEEK_SET &&
-           r10 == 77 && r8 == 0x1234567890 && r9 == -9;
+    struct after_call after = CALL_BY("call seek_with_flags", (unsigned)to, 8, file, to, SEEK_SET);
+    return after.result == to && after.keeps_all;
 }
 
 __asm__(".text\n"
