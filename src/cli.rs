@@ -239,11 +239,16 @@ fn inherited_environment() -> Vec<OsString> {
     sys::environment().into_iter().map(OsString::from_vec).collect()
 }
 
+/// The kernel's number for an error that may have none.
+pub(crate) fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
+}
+
 fn open_trace(path: Option<&Path>) -> Result<File, Error> {
     let option = |source: std::io::Error| Error::Option {
         what: "cannot write",
         path: path.unwrap_or_else(|| Path::new("the trace")).into(),
-        source: Errno::from_raw(source.raw_os_error().unwrap_or(libc::EIO)),
+        source: errno(&source),
     };
     let fd = match path {
         None => sys::duplicate_above_guest(libc::STDERR_FILENO),
@@ -288,8 +293,7 @@ fn open_program(name: &OsStr, path: &Path) -> Result<File, Error> {
         return Err(not_allowed(if meta.is_dir() { Errno::EISDIR } else { Errno::EACCES }));
     }
     nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).map_err(not_allowed)?;
-    let low =
-        File::open(path).map_err(|error| not_allowed(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+    let low = File::open(path).map_err(|error| not_allowed(errno(&error)))?;
     let high = sys::duplicate_above_guest(low.as_raw_fd())
         .map_err(|error| not_allowed(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EMFILE))))?;
     Ok(high.into())

@@ -14,7 +14,6 @@ use kvm_se::proc::{ExitStatus, Process};
 use kvm_se::runner::Runner;
 use kvm_se::syscall::Stats;
 use kvm_se::{Error, sys};
-use nix::errno::Errno;
 
 /// Called by the C library.
 #[expect(unsafe_code, reason = "the C library looks for this name")]
@@ -78,11 +77,9 @@ fn report_end(process: &Process, stats: Option<&Stats>, result: &Result<ExitStat
 /// Prints to stdout; a reader that has gone is no error.
 fn quiet(print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<ExitStatus, Error> {
     match print(&mut io::stdout().lock()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Option {
-            what: "cannot write to",
-            path: "stdout".into(),
-            source: Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
-        }),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::Option { what: "cannot write to", path: "stdout".into(), source: cli::errno(&error) })
+        }
         _ => Ok(ExitStatus::Code(0)),
     }
 }

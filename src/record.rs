@@ -9,9 +9,8 @@ use kvm_se::proc::ExitStatus;
 use kvm_se::profile::{Recorder, format, report as top};
 use kvm_se::sys::clone::{Forked, fork};
 use kvm_se::syscall::Observer;
-use nix::errno::Errno;
 
-use crate::cli::{RecordTo, Run};
+use crate::cli::{RecordTo, Run, errno};
 
 /// Runs the program in a child, and writes what was recorded when it has ended. The status is the program's, unless
 /// there is no profile.
@@ -60,10 +59,6 @@ pub(crate) fn report(path: &Path) -> Result<ExitStatus, Error> {
     let bytes = fs::read(path).map_err(|error| option("cannot read", errno(&error)))?;
     let stacks = format::decode(&bytes).ok_or_else(|| Error::NotProfile { path: path.into() })?;
     super::quiet(|to| top::print(&stacks, to))
-}
-
-fn errno(error: &io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// The file that the profile goes to. What is there stays as it is until there is a new one.

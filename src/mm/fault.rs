@@ -81,7 +81,7 @@ impl AddressSpace {
         if vma.flags.contains(VmaFlags::PRECISE) {
             return self.fill_precisely(addr, vma);
         }
-        let gathered = self.begin_gathering(addr, access, whole, vma);
+        let gathered = self.begin_gathering((addr, access), block, (whole, vma));
         self.fill(gathered.unwrap_or(block), vma).map_err(FaultError::Vm)?;
         drop(inner);
         if let Some(filled) = gathered {

@@ -8,7 +8,7 @@ use super::AddressSpace;
 use super::fault::Access;
 use super::vma::{Backing, Vma, VmaFlags};
 use crate::abi::mman::MADV_COLLAPSE;
-use crate::abi::{PAGE_SIZE, PageRange, UserAddr};
+use crate::abi::{PAGE_SIZE, PageRange};
 use crate::sys::map;
 use crate::vm::machine::Mmu;
 use crate::x86::paging::PDE_SPAN;
@@ -31,11 +31,14 @@ impl AddressSpace {
     ///
     /// That is all but the page farthest from what was filled before. Once the block is gathered, nothing else tells
     /// whether the guest gets there, and so whether the next block is worth as much memory. `addr` is what the guest
-    /// wants to access, `whole` the range of the VMA.
-    pub(super) fn begin_gathering(&self, addr: u64, access: Access, whole: PageRange, vma: &Vma) -> Option<PageRange> {
-        let start = addr / PDE_SPAN * PDE_SPAN;
-        let block = PageRange::with_len(UserAddr::new(start), PDE_SPAN)?;
-        let may_grow = access == Access::Write && is_gatherable(vma) && whole.intersect(block) == Some(block);
+    /// wants to access; `block` is as much of the 2 MiB around it as lies in `whole`, the range of the VMA.
+    pub(super) fn begin_gathering(
+        &self,
+        (addr, access): (u64, Access),
+        block: PageRange,
+        (whole, vma): (PageRange, &Vma),
+    ) -> Option<PageRange> {
+        let may_grow = access == Access::Write && is_gatherable(vma) && block.len() == PDE_SPAN;
         if !may_grow || self.has_entry(block.start()) || self.has_entry(block.end() - PAGE_SIZE) {
             return None;
         }

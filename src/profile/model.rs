@@ -140,14 +140,15 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Indices of the frames of a stack, the innermost first.
+    pub fn frame_indices_of(&self, stack: usize) -> impl Iterator<Item = usize> {
+        let caller = |stack: &&Stack| stack.caller.and_then(|caller| self.stacks.get(caller));
+        std::iter::successors(self.stacks.get(stack), move |stack| caller(stack)).map(|stack| stack.frame)
+    }
+
     /// The frames of a stack, the innermost first.
     pub fn frames_of(&self, stack: usize) -> impl Iterator<Item = &Frame> {
-        let mut next = self.stacks.get(stack);
-        std::iter::from_fn(move || {
-            let stack = next?;
-            next = stack.caller.and_then(|caller| self.stacks.get(caller));
-            self.frames.get(stack.frame)
-        })
+        self.frame_indices_of(stack).filter_map(|frame| self.frames.get(frame))
     }
 
     /// The function of a frame.

@@ -301,9 +301,17 @@ impl Session {
             return *index;
         }
         // A child that shares the memory is called as its parent until it executes a program.
-        let owner = self.processes.iter().find(|((_, other), _)| *other == image).map(|(_, index)| *index);
-        let name = owner.map_or_else(Vec::new, |index| self.samples.processes[index].name.clone());
+        let name = self.name_of_user(image);
         self.add_process(pid, image, time, name)
+    }
+
+    /// A process that uses the memory `image`, and its index.
+    fn user_of(&self, image: u64) -> Option<(u32, usize)> {
+        self.processes.iter().find(|((_, other), _)| *other == image).map(|((pid, _), index)| (*pid, *index))
+    }
+
+    fn name_of_user(&self, image: u64) -> Vec<u8> {
+        self.user_of(image).map_or_else(Vec::new, |(_, index)| self.samples.processes[index].name.clone())
     }
 
     fn add_process(&mut self, pid: u32, image: u64, time: u64, name: Vec<u8>) -> usize {
@@ -416,8 +424,7 @@ impl Session {
                 Some(Record::Copied { from, image, pid, time }) => {
                     let copy = self.images.get(&from).cloned().unwrap_or_default();
                     self.images.insert(image, copy);
-                    let parent = self.processes.iter().find(|((_, other), _)| *other == from).map(|(_, index)| *index);
-                    let name = parent.map_or_else(Vec::new, |index| self.samples.processes[index].name.clone());
+                    let name = self.name_of_user(from);
                     self.add_process(pid, image, time, name);
                 }
                 Some(Record::Mapped(mapping)) => self.map(&mapping),
@@ -434,7 +441,7 @@ impl Session {
     }
 
     fn map(&mut self, mapping: &Mapping) {
-        let pid = self.processes.keys().find(|(_, image)| *image == mapping.image).map_or(0, |(pid, _)| *pid);
+        let pid = self.user_of(mapping.image).map_or(0, |(pid, _)| pid);
         let path = Path::new(OsStr::from_bytes(&mapping.path));
         let name = path.file_name().unwrap_or_default().as_bytes();
         if name.starts_with(b"jit-") && name.ends_with(b".dump") {

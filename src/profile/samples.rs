@@ -42,13 +42,21 @@ impl<T> Default for Numbered<T> {
     }
 }
 
-impl<T: Copy + Eq + Hash> Numbered<T> {
+impl<T: Clone + Eq + Hash> Numbered<T> {
     /// The number of `value`.
-    pub(super) fn number(&mut self, value: T) -> u32 {
-        *self.numbers.entry(value).or_insert_with(|| {
-            self.values.push(value);
-            u32::try_from(self.values.len() - 1).unwrap_or(u32::MAX)
-        })
+    pub(super) fn number(&mut self, value: &T) -> u32 {
+        if let Some(number) = self.numbers.get(value) {
+            return *number;
+        }
+        let number = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        self.values.push(value.clone());
+        self.numbers.insert(value.clone(), number);
+        number
+    }
+
+    /// All values, by number.
+    pub(super) fn into_values(self) -> Vec<T> {
+        self.values
     }
 
     /// All values, by number.
@@ -108,8 +116,8 @@ impl Samples {
     pub(super) fn stack(&mut self, frames: impl Iterator<Item = Frame>) -> Option<u32> {
         let mut stack = None;
         for frame in frames {
-            let frame = self.frames.number(frame);
-            stack = Some(self.stacks.number((stack, frame)));
+            let frame = self.frames.number(&frame);
+            stack = Some(self.stacks.number(&(stack, frame)));
         }
         stack
     }

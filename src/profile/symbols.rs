@@ -13,7 +13,7 @@ use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use super::jit::JitNames;
 use super::model::{self, Function, Kind, Profile};
 use super::module::Module;
-use super::samples::{Frame, Samples};
+use super::samples::{Frame, Numbered, Samples};
 use crate::proc::sampling::Cause;
 use crate::syscall::table;
 
@@ -234,14 +234,14 @@ pub(super) fn apply(samples: &Samples, names: &Names, start: u64, mut profile: P
             Frame::Runner(_) | Frame::Truncated => 0,
         };
         for (function, line) in names.get(&frame).into_iter().flatten() {
-            let function = tables.functions.number(function);
-            let frame = tables.frames.number(&model::Frame { function, line: *line, address });
-            stack = Some(tables.stacks.number(&model::Stack { caller: stack, frame }));
+            let function = tables.functions.number(function) as usize;
+            let frame = tables.frames.number(&model::Frame { function, line: *line, address }) as usize;
+            stack = Some(tables.stacks.number(&model::Stack { caller: stack, frame }) as usize);
         }
         stacks.push(stack.unwrap_or(0));
     }
     (profile.functions, profile.frames, profile.stacks) =
-        (tables.functions.values, tables.frames.values, tables.stacks.values);
+        (tables.functions.into_values(), tables.frames.into_values(), tables.stacks.into_values());
     profile.modules = samples
         .modules
         .iter()
@@ -282,36 +282,11 @@ pub(super) fn apply(samples: &Samples, names: &Names, start: u64, mut profile: P
     profile
 }
 
-/// Values and their places in the profile.
-#[derive(Debug)]
-struct Table<T> {
-    numbers: HashMap<T, usize>,
-    values: Vec<T>,
-}
-
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Self { numbers: HashMap::new(), values: Vec::new() }
-    }
-}
-
-impl<T: Clone + Eq + std::hash::Hash> Table<T> {
-    fn number(&mut self, value: &T) -> usize {
-        if let Some(number) = self.numbers.get(value) {
-            return *number;
-        }
-        let number = self.values.len();
-        self.values.push(value.clone());
-        self.numbers.insert(value.clone(), number);
-        number
-    }
-}
-
 #[derive(Debug, Default)]
 struct Tables {
-    functions: Table<Function>,
-    frames: Table<model::Frame>,
-    stacks: Table<model::Stack>,
+    functions: Numbered<Function>,
+    frames: Numbered<model::Frame>,
+    stacks: Numbered<model::Stack>,
 }
 
 #[cfg(test)]

@@ -49,8 +49,8 @@ impl Site {
 
     /// Its code.
     pub fn code(&self) -> [u8; Self::LEN] {
-        let [a, b, c, d] = self.nr.to_le_bytes();
-        [MOV_EAX, a, b, c, d, SYSCALL[0], SYSCALL[1]]
+        let [mov, a, b, c, d] = self.mov();
+        [mov, a, b, c, d, SYSCALL[0], SYSCALL[1]]
     }
 
     fn mov(&self) -> [u8; Self::MOV_LEN] {
@@ -97,7 +97,7 @@ impl Trampolines {
     /// Makes a trampoline for `site` that goes on at `target`, and returns the jump that leads there.
     fn add(&mut self, site: Site, target: u64, system: &SystemMemory) -> Option<[u8; 5]> {
         // Code may have come back to where it was before it was unmapped.
-        let known = (0..self.count).find(|index| site_in(self.page + index * SLOT_LEN, system) == site);
+        let known = (0..self.count).find(|index| self.site(*index, system) == site);
         let index = known.or_else(|| (self.count < NR_SLOTS).then_some(self.count))?;
         let jump = jump(site.start(), TRAMPOLINES + index * SLOT_LEN)?;
         self.write(index, site, Some(target), system)?;
@@ -109,8 +109,12 @@ impl Trampolines {
     fn aim(&self, target: Option<u64>, system: &SystemMemory) {
         for index in 0..self.count {
             // What has been in reach still is.
-            let _ = self.write(index, site_in(self.page + index * SLOT_LEN, system), target, system);
+            let _ = self.write(index, self.site(index, system), target, system);
         }
+    }
+
+    fn site(&self, index: u64, system: &SystemMemory) -> Site {
+        site_in(self.page + index * SLOT_LEN, system)
     }
 
     fn write(&self, index: u64, site: Site, target: Option<u64>, system: &SystemMemory) -> Option<()> {

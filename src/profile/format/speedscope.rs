@@ -44,12 +44,7 @@ pub(super) fn write(profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
 
 fn of_thread(profile: &Profile, process: &Process, thread: &Thread) -> Value {
     let stack = |stack: usize| {
-        let mut frames = Vec::new();
-        let mut next = profile.stacks.get(stack);
-        while let Some(stack) = next {
-            frames.push(stack.frame);
-            next = stack.caller.and_then(|caller| profile.stacks.get(caller));
-        }
+        let mut frames: Vec<_> = profile.frame_indices_of(stack).collect();
         frames.reverse();
         frames
     };
