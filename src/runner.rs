@@ -14,7 +14,7 @@ use crate::mm::{Access, AddressSpace, Arena, FaultError};
 use crate::proc::exit::finish;
 use crate::proc::handover::Kept;
 use crate::proc::view::Views;
-use crate::proc::{End, ExitStatus, Inherited, Process, RunLoop, Sampling, Settings, Task, Threads};
+use crate::proc::{Answerers, End, ExitStatus, Inherited, Process, RunLoop, Sampling, Settings, Task, Threads};
 use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
 use crate::sys::capture;
@@ -83,6 +83,7 @@ impl Runner {
             settings: Arc::new(config.settings),
             run_loop: run_loop(observer, report),
             threads: Threads::default(),
+            answerers: Answerers::default(),
             sampling,
         };
         if let Some(soft) = inherited.soft_descriptors {

@@ -5,6 +5,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use nix::unistd::Pid;
 
+use super::exitless::Exitless;
 use super::fork::{NewProcess, adjust_child, write_tid};
 use super::{Task, exit};
 use crate::abi::Errno;
@@ -16,7 +17,9 @@ use crate::sys::thread;
 /// # Errors
 /// `EAGAIN` when there are no more vCPUs, or threads of the host.
 pub fn clone_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
-    task.end_exitless();
+    if task.process.threads.is_single() {
+        task.suspend_jumps();
+    }
     let process = Arc::clone(&task.process);
     let machine = process.mm.machine();
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
@@ -28,6 +31,8 @@ pub fn clone_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     task.signals.hold_off()?;
     let result = process.take_vcpu(&state).and_then(|vcpu| {
         let mut child = Task::asleep(vcpu, Arc::clone(&process), task.signals.of_thread());
+        let is_apart = !new.has(CLONE_FS) || !new.has(CLONE_FILES);
+        child.exitless = Exitless::new(is_apart || task.exitless.is_barred());
         if let Err(errno) = adjust_child(&mut child, new) {
             machine.return_vcpu(child.vcpu);
             return Err(errno);
@@ -35,6 +40,9 @@ pub fn clone_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
         start(child, *new)
     });
     task.signals.let_in();
+    if result.is_err() {
+        task.resume_jumps();
+    }
     result.map(|tid| u64::from(tid.as_raw().unsigned_abs()))
 }
 

@@ -58,7 +58,8 @@ pub fn finish(mut task: Task, result: Result<End, Error>) {
 }
 
 /// Ends the calling thread. Its signals are held off.
-fn leave(task: Task, code: u8) {
+fn leave(mut task: Task, code: u8) {
+    task.end_exitless();
     let tid = task.tid();
     task.robust_list.hand_on(&task.process.mm, tid.as_raw());
     let Task { vcpu, process, clear_child_tid, .. } = task;

@@ -75,7 +75,7 @@ impl NewProcess {
 /// Makes a process with a copy of the memory. Returns its pid, and in the child 0.
 pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     if new.has(CLONE_FILES) {
-        task.end_exitless();
+        task.end_exitless_of_process();
     }
     let process = task.process.clone();
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
@@ -114,7 +114,13 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
 fn hold_all(process: &Process) -> (MmGuard<'_>, impl Sized) {
     let outer = (process.limits.hold(), process.threads.hold(), process.mm.machine().hold_vcpus());
     let mm = process.mm.hold();
-    let leaves = (process.actions.hold(), process.missing.hold(), process.views.hold(), process.async_io.hold());
+    let leaves = (
+        process.actions.hold(),
+        process.missing.hold(),
+        process.views.hold(),
+        process.async_io.hold(),
+        process.answerers.hold(),
+    );
     (mm, (outer, leaves))
 }
 
@@ -183,7 +189,7 @@ pub fn vfork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
 ///
 /// A thread of the runner's sleeps while it lives: the child works on that one's stack and thread-local variables.
 pub fn share_memory(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
-    task.end_exitless();
+    task.end_exitless_of_process();
     let mm = task.process.mm.clone();
     let child = child_sharing_memory(task, new, task.signals.of_thread())?;
     if let Err(errno) = task.signals.hold_off() {

@@ -1,6 +1,7 @@
 //! Processes and threads of the guest, each of which is one of the host's.
 
 pub mod aio;
+mod answerers;
 pub mod clone;
 pub mod exit;
 pub mod exitless;
@@ -20,6 +21,7 @@ mod task;
 mod threads;
 pub mod view;
 
+pub use answerers::Answerers;
 pub use exit::{End, ExitStatus};
 pub use handover::Handover;
 pub use inherited::Inherited;

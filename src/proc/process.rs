@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::aio::AsyncIo;
 use super::view::Views;
-use super::{End, ExitStatus, HardLimits, Missing, Sampling, Settings, Task, Threads};
+use super::{Answerers, End, ExitStatus, HardLimits, Missing, Sampling, Settings, Task, Threads};
 use crate::Error;
 use crate::abi::Errno;
 use crate::mm::AddressSpace;
@@ -36,6 +36,8 @@ pub struct Process {
     pub run_loop: RunLoop,
     /// Its threads.
     pub threads: Threads,
+    /// The runner's threads that answer calls of its threads.
+    pub answerers: Answerers,
     /// How it is profiled, if it is.
     pub sampling: Option<Sampling>,
 }
@@ -56,6 +58,7 @@ impl Process {
             settings: self.settings.clone(),
             run_loop: self.run_loop.clone(),
             threads: Threads::sharing_memory(&self.threads),
+            answerers: Answerers::default(),
             sampling: self.sampling.as_ref().map(Sampling::sharing_memory),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::unistd::Pid;
@@ -15,6 +16,8 @@ use crate::mm::AddressSpace;
 pub struct Threads {
     /// By thread id.
     live: Mutex<BTreeMap<i32, RobustList>>,
+    /// How many that are.
+    count: AtomicUsize,
     /// Those of other processes that share the memory are there too.
     stop_points: Arc<Mutex<StopPoints>>,
     /// Held by the thread that ends the process.
@@ -29,7 +32,7 @@ impl Threads {
 
     /// Is there but one?
     pub fn is_single(&self) -> bool {
-        self.lock().len() <= 1
+        self.count.load(Ordering::Acquire) <= 1
     }
 
     /// Is the thread `tid` one of this process?
@@ -49,7 +52,10 @@ impl Threads {
 
     pub(super) fn add(&self, task: &Task) {
         let tid = task.tid().as_raw();
-        self.lock().insert(tid, task.robust_list.clone());
+        let mut live = self.lock();
+        live.insert(tid, task.robust_list.clone());
+        self.count.store(live.len(), Ordering::Release);
+        drop(live);
         self.lock_stop_points().insert(tid, task.stop_point.clone());
     }
 
@@ -58,6 +64,7 @@ impl Threads {
         self.leave_memory(tid);
         let mut live = self.lock();
         live.remove(&tid.as_raw());
+        self.count.store(live.len(), Ordering::Release);
         live.is_empty()
     }
 

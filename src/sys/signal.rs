@@ -50,6 +50,15 @@ pub(super) fn set_action(signal: i32, handler: ContextHandler, flags: u64) -> Re
     set_raw_action(signal, &[handler as usize as u64, flags, restorer, u64::MAX])
 }
 
+/// Forgets one `signal` that is pending and blocked; one for the calling thread goes before one for the process.
+pub fn discard(signal: i32) {
+    let set = 1u64 << (signal - 1);
+    let now = [0i64; 2];
+    let (set_at, now_at) = ((&raw const set).addr() as u64, (&raw const now).addr() as u64);
+    // SAFETY: the kernel reads eight bytes of a set and sixteen of a time.
+    let _ = unsafe { host_call(libc::SYS_rt_sigtimedwait.cast_unsigned(), [set_at, 0, now_at, 8, 0, 0]) };
+}
+
 /// Makes the host ignore `signal` or do the default, with `SA_NOCLDWAIT` and the like in `flags`.
 ///
 /// # Errors

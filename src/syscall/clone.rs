@@ -18,14 +18,22 @@ use crate::signal;
 const SIGNAL_BITS: u64 = 0xff;
 
 pub(super) fn sys_fork(task: &mut Task) -> Result<u64, Errno> {
-    fork::fork(task, &NewProcess { exit_signal: libc::SIGCHLD, ..NewProcess::default() })
+    let new = NewProcess { exit_signal: libc::SIGCHLD, ..NewProcess::default() };
+    with_room(task, |task| fork::fork(task, &new))
 }
 
 pub(super) fn sys_vfork(task: &mut Task) -> Result<u64, Errno> {
-    fork::vfork(
-        task,
-        &NewProcess { flags: CLONE_VM | CLONE_VFORK, exit_signal: libc::SIGCHLD, ..NewProcess::default() },
-    )
+    let flags = CLONE_VM | CLONE_VFORK;
+    let new = NewProcess { flags, exit_signal: libc::SIGCHLD, ..NewProcess::default() };
+    with_room(task, |task| fork::vfork(task, &new))
+}
+
+/// Where the host allows no more threads, the runner's own give way.
+fn with_room(task: &mut Task, start: impl Fn(&mut Task) -> Result<u64, Errno>) -> Result<u64, Errno> {
+    match start(task) {
+        Err(Errno::EAGAIN) if task.end_other_threads() => start(task),
+        result => result,
+    }
 }
 
 pub(super) fn sys_clone(
@@ -131,12 +139,12 @@ fn start(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
         return Err(Errno::EPERM);
     }
     if has_all(CLONE_THREAD) {
-        return start_thread(task, new);
+        return with_room(task, |task| start_thread(task, new));
     }
     match (has_all(CLONE_VM), has_all(CLONE_VFORK), new.flags & CLONE_SIGHAND) {
-        (true, true, _) => fork::vfork(task, new),
-        (true, false, _) => fork::share_memory(task, new),
-        (false, _, 0) => fork::fork(task, new),
+        (true, true, _) => with_room(task, |task| fork::vfork(task, new)),
+        (true, false, _) => with_room(task, |task| fork::share_memory(task, new)),
+        (false, _, 0) => with_room(task, |task| fork::fork(task, new)),
         _ => {
             task.missing(format_args!("clone with flags {:#x}", new.flags));
             Err(Errno::ENOSYS)

@@ -156,6 +156,12 @@ fn execute_exit(task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
             }
             execute(task, nr, args)
         }
+        Kind::CountsTime => {
+            if exitless::sets_apart(nr, args) {
+                task.end_exitless_of_process();
+            }
+            execute(task, nr, args)
+        }
     }
 }
 

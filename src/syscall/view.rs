@@ -102,7 +102,7 @@ fn find(task: &mut Task, fd: Fd) -> Option<(FileId, Shown)> {
     let shown = task.process.views.find(file)?;
     if matches!(shown.view, View::Stat | View::Status | View::Tasks) {
         // The threads of the process are counted there.
-        task.end_exitless();
+        task.end_exitless_of_process();
     }
     Some((file, shown))
 }

@@ -3,29 +3,52 @@
 //! The thread that drives the vCPU and the one that answers exclude each other. The door to the vCPU's pad is open while
 //! that is in guest mode, and only then does the other thread take a call in; to shut it is to wait for the answer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::landing::{Pad, Posted};
 use super::system::SystemMemory;
 
+/// For how long the thread that drives the vCPU waits for an answer before it has the other one hurry.
+const GRACE: Duration = Duration::from_millis(2);
+
 /// The door to one vCPU's pad.
-#[derive(Debug)]
 pub struct Door {
     pad: Pad,
-    /// Held by the other thread while it answers.
     state: Mutex<State>,
+    /// An answer has been given.
+    answered: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     is_open: bool,
+    /// The other thread is at a call.
+    is_answering: bool,
     /// How often it was opened.
     stay: u64,
+    /// Has the other thread give up what it waits for.
+    hurry: Option<Hurry>,
+}
+
+type Hurry = Box<dyn Fn() + Send>;
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door").field("pad", &self.pad).finish_non_exhaustive()
+    }
 }
 
 impl Door {
     pub(super) fn new(pad: Pad) -> Self {
-        Self { pad, state: Mutex::default() }
+        Self { pad, state: Mutex::default(), answered: Condvar::new() }
+    }
+
+    /// Has `hurry` make the other thread give up a call that it waits in: what it answers was not to wait, but another
+    /// thread of the guest's may have made it.
+    pub fn set_hurry(&self, hurry: impl Fn() + Send + 'static) {
+        self.lock().hurry = Some(Box::new(hurry));
     }
 
     /// The vCPU is about to enter guest mode.
@@ -37,7 +60,25 @@ impl Door {
 
     /// The vCPU has left guest mode. What was taken in is answered when this returns.
     pub(super) fn shut(&self) {
-        self.lock().is_open = false;
+        let mut state = self.lock();
+        state.is_open = false;
+        if state.is_answering {
+            self.wait_for_answer(state);
+        }
+    }
+
+    #[cold]
+    fn wait_for_answer(&self, mut state: MutexGuard<'_, State>) {
+        while state.is_answering {
+            let (next, timeout) = self.answered.wait_timeout(state, GRACE).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+            if timeout.timed_out()
+                && state.is_answering
+                && let Some(hurry) = &state.hurry
+            {
+                hurry();
+            }
+        }
     }
 
     /// Has calls wait for so many turns; 0 for none.
@@ -51,11 +92,19 @@ impl Door {
         if self.pad.posted(system).is_none() {
             return false;
         }
-        let state = self.lock();
+        let mut state = self.lock();
         // Meanwhile the runner may have answered it.
         let Some(posted) = state.is_open.then(|| self.pad.posted(system)).flatten() else { return false };
-        let result = answer(posted, state.stay);
+        state.is_answering = true;
+        let stay = state.stay;
+        drop(state);
+        let result = answer(posted, stay);
+        let mut state = self.lock();
         self.pad.settle(result, system);
+        state.is_answering = false;
+        if !state.is_open {
+            self.answered.notify_one();
+        }
         result.is_some()
     }
 
