@@ -14,9 +14,9 @@ use crate::program::Program;
 
 /// All tests.
 pub(crate) fn trials() -> Vec<Trial> {
-    let formats = formats::READERS.iter().map(|reader| {
-        kvm_trial(format!("profile::shares_in_{}", reader.format.replace('-', "_")), move || shares(reader))
-    });
+    let formats = formats::READERS
+        .iter()
+        .map(|reader| kvm_trial(format!("profile::shares_in_{}", reader.name), move || shares(reader)));
     let runs = runs::TESTS.iter().map(|&(name, needs_kvm, test)| {
         let name = format!("profile::{name}");
         if needs_kvm { kvm_trial(name, test) } else { trial(name, test) }
@@ -32,9 +32,7 @@ const TRUTH: [(&str, f64); 5] =
     [("half", 50.0), ("recursive", 20.0), ("caller_of_inlined", 10.0), ("inlined", 10.0), ("in_thread", 20.0)];
 
 fn shares(reader: &'static formats::Reader) -> Outcome {
-    if let Some(tool) = reader.tool
-        && crate::machine::find_program(tool).is_none()
-    {
+    if let Some(tool) = reader.tools.iter().find(|tool| crate::machine::find_program(tool).is_none()) {
         // Where the programs came ready there is nothing else, by intention.
         return match crate::program::prebuilt() {
             Some(_) => Ok(Completion::ignored_with(format!("{tool} is not installed"))),

@@ -8,26 +8,31 @@ use serde_json::Value;
 
 use super::Shares;
 use crate::invocation::Finished;
+use crate::machine::find_program;
 
 /// Reads one format.
 #[derive(Debug)]
 pub(super) struct Reader {
-    /// Its name.
+    /// What it is called.
+    pub(super) name: &'static str,
+    /// What the format is called.
     pub(super) format: &'static str,
-    /// The program that it takes.
-    pub(super) tool: Option<&'static str>,
+    /// The programs that it takes.
+    pub(super) tools: &'static [&'static str],
     /// Reads the file `profile` of a run.
     pub(super) read: fn(&Finished) -> Result<Shares, Failed>,
 }
 
 pub(super) const READERS: &[Reader] = &[
-    Reader { format: "folded", tool: None, read: folded },
-    Reader { format: "flamegraph", tool: None, read: flamegraph },
-    Reader { format: "perf-script", tool: None, read: perf_script },
-    Reader { format: "speedscope", tool: None, read: speedscope },
-    Reader { format: "firefox", tool: None, read: firefox },
-    Reader { format: "pprof", tool: Some("go"), read: pprof },
-    Reader { format: "callgrind", tool: Some("callgrind_annotate"), read: callgrind },
+    Reader { name: "folded", format: "folded", tools: &[], read: folded },
+    Reader { name: "flamegraph", format: "flamegraph", tools: &[], read: flamegraph },
+    Reader { name: "perf_script", format: "perf-script", tools: &[], read: perf_script },
+    Reader { name: "speedscope", format: "speedscope", tools: &[], read: speedscope },
+    Reader { name: "speedscope_by_its_schema", format: "speedscope", tools: &["ajv", "speedscope"], read: by_schema },
+    Reader { name: "firefox", format: "firefox", tools: &[], read: firefox },
+    Reader { name: "firefox_by_its_profiler", format: "firefox", tools: &["profiler-cli"], read: profiler_cli },
+    Reader { name: "pprof", format: "pprof", tools: &["go"], read: pprof },
+    Reader { name: "callgrind", format: "callgrind", tools: &["callgrind_annotate"], read: callgrind },
 ];
 
 /// Sums of stacks, whose functions count once each.
@@ -117,6 +122,49 @@ fn speedscope(run: &Finished) -> Result<Shares, Failed> {
                 names.push(frames[index]["name"].as_str().ok_or("no name")?);
             }
             sums.add(names.into_iter(), weight.as_f64().ok_or("no weight")?);
+        }
+    }
+    Ok(sums.shares())
+}
+
+/// The same, if the schema that comes with speedscope allows it.
+fn by_schema(run: &Finished) -> Result<Shares, Failed> {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("profile.json");
+    std::fs::write(&file, run.read("profile")?)?;
+    let program = find_program("speedscope").ok_or("no speedscope")?.canonicalize()?;
+    let package = program.ancestors().nth(2).ok_or("no package")?;
+    let schema = package.join("dist/release/file-format-schema.json");
+    // The schema has keywords of the tool that it was made with.
+    tool(Command::new("ajv").args(["validate", "--strict=false", "-s"]).arg(schema).arg("-d").arg(file))?;
+    speedscope(run)
+}
+
+/// What the Firefox Profiler itself finds in it, thread by thread.
+fn profiler_cli(run: &Finished) -> Result<Shares, Failed> {
+    let dir = tempfile::tempdir()?;
+    let file = dir.path().join("profile.json");
+    std::fs::write(&file, run.read("profile")?)?;
+    let ask = |args: &[&str]| tool(Command::new("profiler-cli").env("HOME", dir.path()).args(args));
+    let path = file.to_str().ok_or("no path")?;
+    let found = ask(&["load", path]).and_then(|_| sums_of_threads(ask));
+    // It has a process of its own.
+    let _ = ask(&["stop", "--all"]);
+    found
+}
+
+fn sums_of_threads(ask: impl Fn(&[&str]) -> Result<String, Failed>) -> Result<Shares, Failed> {
+    let mut sums = Sums::default();
+    let list: Value = serde_json::from_str(&ask(&["thread", "list", "--json"])?)?;
+    for thread in list["threads"].as_array().ok_or("no threads")? {
+        let handle = thread["threadHandle"].as_str().ok_or("no handle")?;
+        let text = ask(&["thread", "functions", "--thread", handle, "--include-idle", "--limit", "0", "--json"])?;
+        let functions: Value = serde_json::from_str(&text)?;
+        for function in functions["functions"].as_array().ok_or("no functions")? {
+            let name = function["name"].as_str().ok_or("no name")?;
+            sums.all += function["selfSamples"].as_f64().ok_or("no weight")?;
+            *sums.by_function.entry(name.to_owned()).or_default() +=
+                function["totalSamples"].as_f64().ok_or("no weight")?;
         }
     }
     Ok(sums.shares())
