@@ -80,7 +80,7 @@ impl Ready {
         let settings = &process.settings;
         let executable = settings.executable.as_ref().ok_or(Errno::ENOSYS)?;
         let trace = settings.trace.as_ref().map(|file| duplicate_for_exec(file.as_raw_fd())).transpose()?;
-        let board = settings.board.as_ref().map(|board| duplicate_for_exec(board.file().as_raw_fd())).transpose()?;
+        let board = settings.board.as_ref().map(|board| duplicate_for_exec(board.memory().file().as_raw_fd())).transpose()?;
         let optional = [trace, board];
         let inherited = [
             duplicate_for_exec(process.mm.machine().kvm_fd().as_raw_fd())?,

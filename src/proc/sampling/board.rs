@@ -5,18 +5,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::Pid;
-use vm_memory::{FileOffset, MmapRegion, VolatileMemory};
 
 use crate::abi::PAGE_SIZE;
+use crate::proc::shared_memory::SharedMemory;
 use crate::sys::capture;
-use crate::sys::descriptor::duplicate_above_guest;
 
 /// Most bytes of a stack that a sample holds.
 pub const STACK_LEN: usize = 64 << 10;
@@ -173,17 +169,13 @@ pub struct Sample {
 /// The shared memory.
 #[derive(Debug)]
 pub struct Board {
-    file: Arc<File>,
-    region: MmapRegion,
+    memory: SharedMemory,
 }
 
 impl Board {
     /// A new one. `is_wall` if threads that sleep are sampled, too.
     pub fn new(is_wall: bool) -> io::Result<Self> {
-        let low = File::from(memfd_create(c"kvm-se profile", MFdFlags::MFD_CLOEXEC)?);
-        let file = File::from(duplicate_above_guest(low.as_raw_fd())?);
-        file.set_len(BOARD_LEN as u64)?;
-        let board = Self::open(file)?;
+        let board = Self { memory: SharedMemory::new(c"kvm-se profile", BOARD_LEN)? };
         board.word(head::IS_WALL).store(is_wall.into(), Ordering::Relaxed);
         board.word(head::NAMESPACE).store(pid_namespace(), Ordering::Relaxed);
         Ok(board)
@@ -191,18 +183,12 @@ impl Board {
 
     /// The one behind `file`.
     pub fn open(file: File) -> io::Result<Self> {
-        if file.metadata()?.len() < BOARD_LEN as u64 {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        let file = Arc::new(file);
-        let place = FileOffset::from_arc(file.clone(), 0);
-        let region = MmapRegion::from_file(place, BOARD_LEN).map_err(io::Error::other)?;
-        Ok(Self { file, region })
+        Ok(Self { memory: SharedMemory::open(file, BOARD_LEN)? })
     }
 
     /// What it is made of.
-    pub fn file(&self) -> &File {
-        &self.file
+    pub fn memory(&self) -> &SharedMemory {
+        &self.memory
     }
 
     /// Are threads that sleep sampled, too?
@@ -274,9 +260,7 @@ impl Board {
         // What the first cell says makes the record one; so it comes last.
         for (index, part) in record.chunks(CELL_ROOM).enumerate().rev() {
             let cell = LOG + (first + index) * CELL_LEN;
-            if let Ok(slice) = self.region.get_slice(cell + 8, part.len()) {
-                slice.copy_from(part);
-            }
+            self.memory.write(cell + 8, part);
             let kind = if index == 0 { (record.len() as u64) << 32 | FIRST } else { NEXT };
             self.word(cell).store(kind, Ordering::Release);
         }
@@ -303,9 +287,7 @@ impl Board {
     fn record(&self, first: usize, len: usize) -> Vec<u8> {
         let mut record = vec![0; len];
         for (index, part) in record.chunks_mut(CELL_ROOM).enumerate() {
-            if let Ok(slice) = self.region.get_slice(LOG + (first + index) * CELL_LEN + 8, part.len()) {
-                slice.copy_to(part);
-            }
+            self.memory.read(LOG + (first + index) * CELL_LEN + 8, part);
         }
         record
     }
@@ -322,10 +304,7 @@ impl Board {
     }
 
     fn word(&self, offset: usize) -> &AtomicU64 {
-        match self.region.get_atomic_ref(offset) {
-            Ok(word) => word,
-            Err(_) => unreachable!("{offset:#x} is not on the board"),
-        }
+        self.memory.word(offset)
     }
 }
 
@@ -439,9 +418,7 @@ impl Slot<'_> {
         let mut name = [0; NAME_LEN];
         name.iter_mut().zip(&sample.name).for_each(|(to, from)| *to = *from);
         for (at, bytes) in [(word::NAME, &name[..]), (PAGE, &sample.stack[..])] {
-            if let Ok(slice) = self.board.region.get_slice(self.base + at, bytes.len()) {
-                slice.copy_from(bytes);
-            }
+            self.board.memory.write(self.base + at, bytes);
         }
         self.word(word::STACK_LEN).store(sample.stack.len() as u64, Ordering::Relaxed);
         self.word(word::IS_FULL).store(1, Ordering::Release);
@@ -458,9 +435,7 @@ impl Slot<'_> {
         let len = usize::try_from(self.load(word::STACK_LEN)).unwrap_or(0).min(STACK_LEN);
         let (mut stack, mut name) = (vec![0; len], vec![0; NAME_LEN]);
         for (at, bytes) in [(word::NAME, &mut name), (PAGE, &mut stack)] {
-            if let Ok(slice) = self.board.region.get_slice(self.base + at, bytes.len()) {
-                slice.copy_to(&mut bytes[..]);
-            }
+            self.board.memory.read(self.base + at, &mut bytes[..]);
         }
         name.truncate(name.iter().position(|&byte| byte == 0).unwrap_or(NAME_LEN));
         let sample =
