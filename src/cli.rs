@@ -1,6 +1,7 @@
 //! The command line.
 
 mod record;
+mod stat;
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
@@ -12,17 +13,20 @@ use std::sync::Arc;
 
 use clap::Parser;
 use kvm_se::loader::exec::{Aslr, Program, c_string};
+use kvm_se::proc::counting::Counters;
 use kvm_se::proc::{Handover, Settings};
 use kvm_se::runner::{Config, c_strings};
 use kvm_se::syscall::Observer;
 use kvm_se::{Error, sys};
 use nix::errno::Errno;
 pub(crate) use record::RecordTo;
+pub(crate) use stat::StatTo;
 
 const USAGE: &str = "\
 kvm-se [OPTIONS] [--] PROG [ARGS]...
        kvm-se record [OPTIONS] [--] PROG [ARGS]...
        kvm-se report FILE
+       kvm-se stat [OPTIONS] [--] PROG [ARGS]...
        kvm-se doctor";
 
 const EXAMPLES: &str = "\
@@ -33,6 +37,7 @@ Examples:
   kvm-se --env-clear --env A=1 ./p   with this environment alone
   kvm-se record ./prog args          where does its time go: profile.json.gz
   kvm-se report profile.json.gz      the functions that took most of it
+  kvm-se stat ./prog args            what did it cost, by exits, system calls and threads
   kvm-se doctor                      what this machine's KVM can do
   kvm-se -- doctor                   run a program that is called doctor
 
@@ -90,6 +95,8 @@ pub(crate) enum Request {
     Run(Box<Run>),
     /// `kvm-se record`
     Record(Box<Run>, RecordTo),
+    /// `kvm-se stat`
+    Stat(Box<Run>, StatTo),
     /// `kvm-se report`
     Report(PathBuf),
     /// `kvm-se doctor`
@@ -120,6 +127,9 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
     }
     if args.get(1).is_some_and(|word| word == "report") {
         return record::parse_report(&args[1..]);
+    }
+    if args.get(1).is_some_and(|word| word == "stat") {
+        return stat::parse(&args[1..]);
     }
     let options = Options::try_parse_from(&args).unwrap_or_else(|error| end_parsing(&error));
     options.into_request()
@@ -162,6 +172,18 @@ fn init_tracing(verbose: u8) {
 }
 
 impl Options {
+    /// Ends the process if `--stats` is there, besides `other`, which counts the same.
+    fn refuse_stats(&self, other: &str) {
+        if self.stats {
+            refuse(&format!("--stats is of no use with {other}: kvm-se stat says all of it"));
+        }
+    }
+
+    /// The program and its arguments, for people.
+    fn command_words(&self) -> Vec<String> {
+        self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
     fn into_request(self) -> Result<Request, Error> {
         init_tracing(self.verbose);
         if self.list_syscalls {
@@ -224,6 +246,7 @@ impl Options {
             executable: sys::exec::own_executable(),
             trace: trace.map(Arc::new),
             board: None,
+            counters: self.stats.then(|| Counters::new(false).map(Arc::new)).transpose().map_err(Error::Setup)?,
             stats: self.stats,
             missing: self.missing,
             aslr: self.aslr,

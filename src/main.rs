@@ -5,14 +5,16 @@
 #![no_main]
 
 mod cli;
+mod output;
 mod record;
+mod stat;
 
 use std::io::{self, Write};
 
 use cli::{Request, Run};
 use kvm_se::proc::{ExitStatus, Process};
+use kvm_se::profile::stat::Snapshot;
 use kvm_se::runner::Runner;
-use kvm_se::syscall::Stats;
 use kvm_se::{Error, sys};
 
 /// Called by the C library.
@@ -34,6 +36,7 @@ fn carry_out(request: Request) -> Result<ExitStatus, Error> {
     match request {
         Request::Run(run) => execute(*run),
         Request::Record(run, to) => record::record(*run, to),
+        Request::Stat(run, to) => stat::stat(*run, to),
         Request::Report(file) => record::report(&file),
         Request::Doctor => doctor(),
         Request::ListSyscalls => quiet(|to| kvm_se::syscall::table::list(to)),
@@ -59,11 +62,12 @@ fn execute(run: Run) -> Result<ExitStatus, Error> {
 }
 
 /// Prints what the options ask for, and the error that ended the run.
-fn report_end(process: &Process, stats: Option<&Stats>, result: &Result<ExitStatus, Error>) {
+fn report_end(process: &Process, result: &Result<ExitStatus, Error>) {
     let mut stderr = io::stderr().lock();
     let is_first = process.settings.is_first_process();
-    if let Some(stats) = stats.filter(|_| is_first) {
-        let _ = stats.report(&mut stderr, process.mm.machine().nr_slots());
+    if let Some(counters) = process.settings.counters.as_ref().filter(|_| process.settings.stats && is_first) {
+        let snapshot = Snapshot::of(counters);
+        let _ = snapshot.write_short(process.mm.machine().nr_slots(), &mut stderr);
     }
     if process.settings.missing && (is_first || !process.missing.is_empty()) {
         let _ = process.missing.report(&mut stderr);

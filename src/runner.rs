@@ -19,7 +19,7 @@ use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
 use crate::sys::capture;
 use crate::sys::exec::Strings;
-use crate::syscall::{self, Observer, Vsyscall};
+use crate::syscall::{self, Observer, Vsyscall, signal_name};
 use crate::vm::{Machine, Trap};
 use crate::x86::{PageFaultCode, UserRegs, Vector, operand};
 
@@ -40,8 +40,8 @@ pub struct Config {
     pub kept: Option<Kept>,
 }
 
-/// A function that gets the process, the counters if they were asked for, and the result.
-pub type Report = fn(&Process, Option<&syscall::Stats>, &Result<ExitStatus, Error>);
+/// A function that gets the process and the result.
+pub type Report = fn(&Process, &Result<ExitStatus, Error>);
 
 /// A guest that can be run to its end.
 #[derive(Debug)]
@@ -70,6 +70,9 @@ impl Runner {
         show_strings(&mm, &entry.stack);
         *vcpu.regs_mut() = UserRegs::at_start(entry.rip.raw(), entry.stack.sp.raw());
         let observer = config.observer.map(Arc::new);
+        if let Some(counters) = config.settings.counters_of_process() {
+            counters.begin_program();
+        }
         let board = config.settings.board.clone();
         let sampling = board.map(|board| Sampling::start(board, program.execfn.to_bytes(), &mm));
         let process = Process {
@@ -111,7 +114,7 @@ fn run_loop(observer: Option<Arc<Observer>>, report: Report) -> RunLoop {
             if let (Some(tracer), Ok(status)) = (tracer(observer), result) {
                 tracer.ended(*status);
             }
-            report(process, observer.and_then(|observer| observer.stats.as_ref()), result);
+            report(process, result);
         },
     )
 }
@@ -136,14 +139,14 @@ fn step(task: &mut Task, observer: Option<&Observer>) -> Result<Option<End>, Err
         if let Some(tracer) = tracer(observer) {
             tracer.signal(&info);
         }
+        if task.has_timeline() {
+            task.note_signal(&signal_name(info.signal));
+        }
         if let Some(status) = task.deliver(info)? {
             return Ok(Some(End::Process(status)));
         }
     }
     let trap = task.run()?;
-    if let Some(stats) = observer.and_then(|observer| observer.stats.as_ref()) {
-        stats.count_trap(&trap);
-    }
     answer(task, trap, observer)
 }
 
@@ -200,6 +203,9 @@ fn deliver(task: &mut Task, fault: &Fault, observer: Option<&Observer>) -> Resul
     }
     if let Some(tracer) = tracer(observer) {
         tracer.fault(fault);
+    }
+    if task.has_timeline() {
+        task.note_signal(&signal_name(fault.signal));
     }
     Ok(task.deliver_fault(fault)?.map(End::Process))
 }

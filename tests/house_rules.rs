@@ -32,6 +32,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/sys/environ.rs",
     "src/sys/exec.rs",
     "src/sys/map.rs",
+    "src/sys/perf.rs",
     "src/sys/signal.rs",
     "src/sys/thread.rs",
     "src/syscall/arg.rs",

@@ -36,6 +36,9 @@ struct RecordOptions {
     /// What it is, whatever FILE is called
     #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(Format::names()))]
     format: Option<String>,
+    /// Where a timeline of system calls, faults and signals goes, as a Chrome trace
+    #[arg(long, value_name = "FILE")]
+    timeline: Option<PathBuf>,
     /// Say nothing but what went wrong
     #[arg(short, long)]
     quiet: bool,
@@ -52,6 +55,8 @@ pub(crate) struct RecordTo {
     pub(crate) path: PathBuf,
     /// Its format.
     pub(crate) format: Format,
+    /// Where a timeline goes.
+    pub(crate) timeline: Option<PathBuf>,
     /// Say how many samples there are?
     pub(crate) is_quiet: bool,
     /// The program and its arguments.
@@ -74,13 +79,17 @@ pub(super) fn parse(args: &[OsString]) -> Result<Request, Error> {
         let path = options.output.display();
         refuse(&format!("{path}: the name says no format; --format takes one of: {}", names()));
     };
+    if options.timeline.is_some() {
+        options.run.refuse_stats("--timeline");
+    }
     let clock = if options.wall { Clock::Wall } else { Clock::Cpu };
     let to = RecordTo {
         options: kvm_se::profile::Options { frequency: options.frequency, clock },
         path: options.output,
         format,
+        timeline: options.timeline,
         is_quiet: options.quiet,
-        command: options.run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        command: options.run.command_words(),
     };
     match options.run.into_request()? {
         Request::Run(run) => Ok(Request::Record(run, to)),

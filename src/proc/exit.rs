@@ -50,6 +50,10 @@ impl End {
 /// Ends what `result` says. Returns in a thread that is to end alone; the first thread of a process ends here.
 pub fn finish(mut task: Task, result: Result<End, Error>) {
     task.end_sampling();
+    if !matches!(result, Ok(End::Thread(_))) || task.process.threads.is_single() {
+        task.note_peak_memory();
+    }
+    task.end_counting();
     match result {
         Ok(End::Thread(code)) => leave(task, code),
         Ok(End::Process(status)) => task.process.end(Ok(status)),

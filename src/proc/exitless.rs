@@ -244,7 +244,8 @@ impl Task {
             return None;
         };
         let answerer = Arc::new(Answerer::new(door));
-        let other = Self::asleep(vcpu, process.clone(), self.signals.of_thread());
+        let mut other = Self::asleep(vcpu, process.clone(), self.signals.of_thread());
+        other.counted = self.counting_for_answers();
         let (caller, its) = (self.tid(), answerer.clone());
         let (ended, end) = channel();
         let spawned = sys::thread::spawn((other, answer), move |(mut other, mut answer)| {

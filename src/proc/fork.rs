@@ -248,6 +248,7 @@ fn run_child(task: &mut Task) -> Infallible {
     let run_loop = task.process.run_loop.clone();
     let result = run_loop.run(task);
     leave_memory(task);
+    task.end_counting();
     let result = result.map(End::of_single_thread);
     if let Err(error) = &result {
         let _ = writeln!(std::io::stderr(), "kvm-se: {error}");

@@ -13,6 +13,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::Pid;
 
+use super::counting::Counters;
 use super::sampling::Board;
 use super::{HardLimits, HardLimitsGuard, Settings, Task};
 use crate::abi::Errno;
@@ -64,7 +65,7 @@ pub struct Ready {
     memfd: OwnedFd,
     // Closed if the execution fails.
     _inherited: [OwnedFd; 3],
-    _optional: [Option<OwnedFd>; 2],
+    _optional: [Option<OwnedFd>; 3],
 }
 
 impl Ready {
@@ -80,8 +81,9 @@ impl Ready {
         let settings = &process.settings;
         let executable = settings.executable.as_ref().ok_or(Errno::ENOSYS)?;
         let trace = settings.trace.as_ref().map(|file| duplicate_for_exec(file.as_raw_fd())).transpose()?;
-        let board = settings.board.as_ref().map(|board| duplicate_for_exec(board.memory().file().as_raw_fd())).transpose()?;
-        let optional = [trace, board];
+        let board = settings.board.as_ref().map(|board| board.memory().duplicate_for_exec()).transpose()?;
+        let counters = settings.counters.as_ref().map(|counters| counters.memory().duplicate_for_exec()).transpose()?;
+        let optional = [trace, board, counters];
         let inherited = [
             duplicate_for_exec(process.mm.machine().kvm_fd().as_raw_fd())?,
             duplicate_for_exec(executable.as_raw_fd())?,
@@ -141,11 +143,13 @@ impl Handover {
         let file = reader.descriptor()?.into();
         let trace = reader.descriptor().map(|fd| Arc::new(File::from(fd)));
         let board = reader.descriptor().and_then(|fd| Board::open(fd.into()).ok()).map(Arc::new);
+        let counters = reader.descriptor().and_then(|fd| Counters::open(fd.into()).ok()).map(Arc::new);
         let settings = Settings {
             first: Pid::from_raw(i32::try_from(reader.word()?).ok()?),
             executable,
             trace,
             board,
+            counters,
             stats: reader.word()? != 0,
             missing: reader.word()? != 0,
             aslr: reader.word()? != 0,

@@ -3,6 +3,7 @@
 pub mod aio;
 mod answerers;
 pub mod clone;
+pub mod counting;
 pub mod exit;
 pub mod exitless;
 pub mod fork;

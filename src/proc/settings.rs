@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use nix::unistd::Pid;
 
+use super::counting::Counters;
 use super::sampling::Board;
 
 /// Settings of a run. They pass to the programs that the first one executes.
@@ -19,7 +20,9 @@ pub struct Settings {
     pub trace: Option<Arc<File>>,
     /// What the recorder of a profiled run shares with its processes.
     pub board: Option<Arc<Board>>,
-    /// Count what the run costs.
+    /// What those who report on the run share with its processes.
+    pub counters: Option<Arc<Counters>>,
+    /// Does the first process report itself what it cost? Then others do not count.
     pub stats: bool,
     /// Report what was missing.
     pub missing: bool,
@@ -34,6 +37,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where threads of the calling process count, if they do.
+    pub fn counters_of_process(&self) -> Option<&Arc<Counters>> {
+        self.counters.as_ref().filter(|_| !self.stats || self.is_first_process())
+    }
+
     /// Is this the process that the user started?
     pub fn is_first_process(&self) -> bool {
         nix::unistd::getpid() == self.first

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -11,7 +11,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit};
 use vm_memory::{FileOffset, MmapRegion, VolatileMemory};
 
-use crate::sys::descriptor::duplicate_above_guest;
+use crate::sys::descriptor::{duplicate_above_guest, duplicate_for_exec};
 
 /// A file without a name, and where it is mapped. Pages take memory when they are first used.
 #[derive(Debug)]
@@ -47,9 +47,9 @@ impl SharedMemory {
         Ok(Self { file, region })
     }
 
-    /// The file, to be handed over to the next program of the process.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// A descriptor of the file, for the next program of the process.
+    pub(super) fn duplicate_for_exec(&self) -> io::Result<OwnedFd> {
+        duplicate_for_exec(self.file.as_raw_fd())
     }
 
     /// The word at `offset`, which is a multiple of 8 inside.

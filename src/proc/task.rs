@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nix::unistd::Pid;
 
+use super::counting::Counted;
 use super::exitless::Exitless;
 use super::sampling::Sampled;
 use super::stop::StopPoint;
@@ -44,6 +45,8 @@ pub struct Task {
     knows_clocks: bool,
     /// How it is sampled, if the run is profiled.
     pub(super) sampled: Option<Box<Sampled>>,
+    /// How it counts what it does, if anybody wants to know.
+    pub(super) counted: Option<Box<Counted>>,
     tid: Pid,
 }
 
@@ -75,6 +78,7 @@ impl Task {
             exitless: Exitless::new(true),
             knows_clocks: false,
             sampled: None,
+            counted: None,
             tid: nix::unistd::gettid(),
         }
     }
@@ -86,6 +90,7 @@ impl Task {
         self.process.mm.machine().tell(&self.vcpu, ids());
         self.stop_point = Arc::default();
         self.begin_sampling();
+        self.begin_counting();
     }
 
     /// The user and group ids of the thread may be others from now on, or later without its doing.
@@ -129,6 +134,14 @@ impl Task {
         if let Some(error) = self.broken.take() {
             return Err(error);
         }
+        match self.counted.take() {
+            None => self.run_uncounted(),
+            Some(counted) => self.run_counted(counted),
+        }
+    }
+
+    #[inline]
+    pub(super) fn run_uncounted(&mut self) -> Result<Trap, VmError> {
         match self.sampled.take() {
             None => self.process.mm.machine().run(&mut self.vcpu),
             Some(sampled) => self.run_sampled(sampled),

@@ -10,6 +10,7 @@
 //! | [`model`] | the profile that all formats are made of: names |
 //! | [`mod@format`] | one file for each format |
 //! | [`report`] | what `kvm-se report` prints |
+//! | [`stat`] | `kvm-se stat`, and timelines |
 
 pub mod format;
 mod jit;
@@ -18,6 +19,7 @@ mod module;
 mod recorder;
 pub mod report;
 mod samples;
+pub mod stat;
 mod symbols;
 mod unwind;
 

@@ -106,12 +106,13 @@ impl Recorder {
     }
 }
 
-/// Signals that are to end the run, as they come to the recorder; it lives until the program has ended.
-fn take_over_signals() -> io::Result<SignalFd> {
+/// Signals that are to end the run, as they come to the recorder, which lives until the program has ended; and the one
+/// that says that it has.
+pub(super) fn take_over_signals() -> io::Result<SignalFd> {
     // What the caller ignores would be gone before it is waited for.
     sys::signal::restore_default(libc::SIGCHLD);
     let mut signals = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP] {
+    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCHLD] {
         signals.add(signal);
     }
     signals.thread_block()?;
@@ -119,11 +120,11 @@ fn take_over_signals() -> io::Result<SignalFd> {
 }
 
 /// Passes on to the program what was sent to the recorder. The terminal sends its signals to both.
-fn pass_on(signals: &SignalFd, child: Pid) {
+pub(super) fn pass_on(signals: &SignalFd, child: Pid) {
     while let Ok(Some(info)) = signals.read_signal() {
         let signal = i32::try_from(info.ssi_signo).ok().and_then(|signal| Signal::try_from(signal).ok());
         if info.ssi_code != libc::SI_KERNEL
-            && let Some(signal) = signal
+            && let Some(signal) = signal.filter(|signal| *signal != Signal::SIGCHLD)
         {
             // If it has ended, that is seen next.
             let _ = kill(child, signal);
@@ -467,7 +468,7 @@ impl Session {
 }
 
 /// How `child` has ended, if it has.
-fn ended(child: Pid) -> io::Result<Option<ExitStatus>> {
+pub(super) fn ended(child: Pid) -> io::Result<Option<ExitStatus>> {
     let status = sys::clone::ended(child)?;
     Ok(status.map(|status| match (status.signal(), status.code()) {
         (Some(signal), _) => ExitStatus::Signal(signal),

@@ -8,6 +8,7 @@ pub mod descriptor;
 mod environ;
 pub mod exec;
 pub mod map;
+pub mod perf;
 pub mod signal;
 pub mod thread;
 pub mod vdso;

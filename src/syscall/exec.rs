@@ -67,6 +67,7 @@ fn execute(task: &mut Task, request: &Request) -> SysResult {
         // The others end with the execution.
         process.threads.hand_on_all(&process.mm);
         task.end_sampling_of_process();
+        task.note_peak_memory();
         leave_memory(task);
         let errno = ready.execute(&task.process.settings);
         task.signals.let_in();

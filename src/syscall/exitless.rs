@@ -8,7 +8,7 @@ mod files;
 mod waiting;
 
 use self::files::{Files, Sort, are_sizes_unlimited, is_elsewhere, lingers};
-use super::{Outcome, SysResult, execute};
+use super::{Counting, Outcome, SysResult, execute};
 use crate::abi::Errno;
 use crate::proc::Task;
 use crate::proc::exitless::Answer;
@@ -197,6 +197,7 @@ impl Files {
         let Kind::About(object) = kind(nr) else { return None };
         self.begin(stay, task.process.threads.is_single());
         let call = &Call { nr, args: posted.args };
+        let counting = Counting::begin(task, nr, &call.args);
         let result = match object {
             Object::Stream => self.transfer(task, call),
             Object::Message { flags } => self.message(task, call, flags),
@@ -211,12 +212,17 @@ impl Files {
         if changes_descriptors(nr) {
             self.forget();
         }
-        match result? {
-            Ok(Outcome::Value(value)) => Some(value),
+        let result = result?;
+        let answer = match result {
+            Ok(Outcome::Value(value)) => value,
             // It had to give up, or to wait.
-            Err(Errno::ERESTARTNOINTR | Errno::EINTR) | Ok(_) => None,
-            Err(errno) => Some(errno.as_negative()),
+            Err(Errno::ERESTARTNOINTR | Errno::EINTR) | Ok(_) => return None,
+            Err(errno) => errno.as_negative(),
+        };
+        if let Some(counting) = counting {
+            counting.end(task, &result);
         }
+        Some(answer)
     }
 
     /// May a call be made that waits for nothing, by what it is about?

@@ -42,7 +42,6 @@ mod signal;
 mod socket;
 mod splice;
 mod stat;
-mod stats;
 pub mod strace;
 mod string;
 mod sync;
@@ -54,10 +53,12 @@ mod vsyscall;
 mod xattr;
 
 use crate::abi::{Errno, UserAddr};
+use crate::proc::counting::Begun;
 use crate::proc::{End, Settings, Task};
 use exitless::Kind;
 pub use handler::Handler;
-pub use stats::Stats;
+pub use show::signal as signal_name;
+use strace::Call;
 pub use strace::Tracer;
 pub use table::{Entry, Level, TABLE};
 pub use vsyscall::{Vsyscall, vsyscall};
@@ -117,8 +118,6 @@ impl IntoSysResult for u64 {
 pub struct Observer {
     /// `--strace`
     pub tracer: Option<Tracer>,
-    /// `--stats`
-    pub stats: Option<Stats>,
 }
 
 /// Executes the system call that the task's registers ask for and writes its result to them.
@@ -127,8 +126,8 @@ pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<End> {
     // The kernel looks at the low 32 bits alone.
     let (nr, args) = (regs.syscall_nr() & u64::from(u32::MAX), regs.syscall_args());
     let result = match observer {
-        None => execute_exit(task, nr, &args),
-        Some(observer) => observer.execute(task, nr, &args),
+        None if !task.is_counted() => execute_exit(task, nr, &args),
+        _ => execute_watched(task, observer, nr, &args),
     };
     match result {
         Ok(Outcome::Value(value)) => task.vcpu.regs_mut().rax = value,
@@ -179,22 +178,48 @@ impl Observer {
     /// The one that the settings ask for, if they do.
     pub fn of(settings: &Settings) -> Option<Self> {
         let tracer = settings.trace.clone().map(|to| Tracer::new(to, settings.first));
-        let stats = settings.stats.then(Stats::default);
-        (tracer.is_some() || stats.is_some()).then_some(Self { tracer, stats })
+        tracer.is_some().then_some(Self { tracer })
+    }
+}
+
+/// A call that somebody watches.
+#[cold]
+fn execute_watched(task: &mut Task, observer: Option<&Observer>, nr: u64, args: &[u64; 6]) -> SysResult {
+    let traced = observer.and_then(|observer| Some((observer.tracer.as_ref()?, Call::new(task, nr, args))));
+    let counting = Counting::begin(task, nr, args);
+    let result = if traced.is_some() { execute(task, nr, args) } else { execute_exit(task, nr, args) };
+    if let Some(counting) = counting {
+        counting.end(task, &result);
+    }
+    if let Some((tracer, call)) = traced {
+        tracer.after(task, call, &result);
+    }
+    result
+}
+
+/// A call that is counted, and shown on a timeline if there is one.
+#[derive(Debug)]
+struct Counting {
+    begun: Begun,
+    call: Option<Call>,
+}
+
+impl Counting {
+    /// Before the call is made. `None` if nobody counts.
+    #[inline]
+    fn begin(task: &Task, nr: u64, args: &[u64; 6]) -> Option<Self> {
+        let begun = task.begin_call(nr)?;
+        Some(Self { begun, call: task.has_timeline().then(|| Call::new(task, nr, args)) })
     }
 
-    #[cold]
-    fn execute(&self, task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
-        let entry = table::entry(nr);
-        let traced = self.tracer.as_ref().map(|tracer| (tracer, tracer.before(task, nr, args, entry)));
-        let started = std::time::Instant::now();
-        let result = execute(task, nr, args);
-        if let Some(stats) = &self.stats {
-            stats.count_syscall(nr, started.elapsed(), result.is_err());
+    /// When it has been made.
+    fn end(self, task: &mut Task, result: &SysResult) {
+        let is_error = result.is_err_and(|errno| errno != Errno::ERESTARTNOINTR);
+        if let Some(made) = task.end_call(self.begun, is_error)
+            && let Some(call) = self.call
+        {
+            let (arguments, returned) = call.texts(task, result);
+            task.show_call(made, &format!("{arguments}\n{returned}"));
         }
-        if let Some((tracer, call)) = traced {
-            tracer.after(task, call, &result);
-        }
-        result
     }
 }

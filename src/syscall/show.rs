@@ -151,7 +151,7 @@ fn packed_value(value: u64, packed: &Packed) -> String {
 }
 
 /// A signal's name, or its number.
-pub(super) fn signal(number: i32) -> String {
+pub fn signal(number: i32) -> String {
     const FIRST_REAL_TIME: i32 = 32;
     match nix::sys::signal::Signal::try_from(number) {
         Ok(signal) => signal.as_str().to_owned(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use nix::unistd::Pid;
 
 use super::show::{self, Shown};
-use super::{Entry, Outcome, SysResult};
+use super::{Outcome, SysResult, table};
 use crate::abi::UserAddr;
 use crate::proc::{End, ExitStatus, Task};
 use crate::signal::exception::{Fault, code};
@@ -28,6 +28,31 @@ pub(super) struct Call {
     arguments: Vec<Shown>,
 }
 
+impl Call {
+    /// Notes a call and what its arguments are before it can change them.
+    pub(super) fn new(task: &Task, nr: u64, raw: &[u64; 6]) -> Self {
+        let (name, kinds) = match table::entry(nr) {
+            Some(entry) => (entry.name.to_owned(), entry.args),
+            None => (format!("syscall_{nr:#x}"), [super::arg::ArgKind::Hex; 6].as_slice()),
+        };
+        Self { name, arguments: show::arguments(kinds, raw, &|from, to| read(task, from, to)) }
+    }
+
+    /// Its arguments and what it returned.
+    pub(super) fn texts(self, task: &Task, result: &SysResult) -> (String, String) {
+        let value = match result {
+            Ok(Outcome::Value(value)) => *value,
+            _ => 0,
+        };
+        let arguments = self.arguments.into_iter().map(|argument| match (argument, result) {
+            (Shown::Text(text), _) => text,
+            (Shown::Output(addr), Err(_)) => show::address(addr),
+            (Shown::Output(addr), Ok(_)) => show::bytes(addr, value, &|from, to| read(task, from, to)),
+        });
+        (arguments.collect::<Vec<_>>().join(", "), returned(&self.name, result))
+    }
+}
+
 impl Tracer {
     /// Writes to `to`, which is above the guest's descriptors. Lines of other threads than `first` begin with their
     /// ids.
@@ -35,33 +60,15 @@ impl Tracer {
         Self { to, first }
     }
 
-    /// Notes a call and what its arguments are before it can change them.
-    pub(super) fn before(&self, task: &Task, nr: u64, raw: &[u64; 6], entry: Option<&Entry>) -> Call {
-        let (name, kinds) = match entry {
-            Some(entry) => (entry.name.to_owned(), entry.args),
-            None => (format!("syscall_{nr:#x}"), [super::arg::ArgKind::Hex; 6].as_slice()),
-        };
-        Call { name, arguments: show::arguments(kinds, raw, &|from, to| read(task, from, to)) }
-    }
-
     /// Writes the line of a call that is done.
     pub(super) fn after(&self, task: &Task, call: Call, result: &SysResult) {
-        let value = match result {
-            Ok(Outcome::Value(value)) => *value,
-            _ => 0,
-        };
-        let arguments = call.arguments.into_iter().map(|argument| match (argument, result) {
-            (Shown::Text(text), _) => text,
-            (Shown::Output(addr), Err(_)) => show::address(addr),
-            (Shown::Output(addr), Ok(_)) => show::bytes(addr, value, &|from, to| read(task, from, to)),
-        });
-        let name = &call.name;
-        let text = format!("{name}({})", arguments.collect::<Vec<_>>().join(", "));
-        self.write(&show::line(&text, &returned(name, result)));
+        let name = call.name.clone();
+        let (arguments, returned) = call.texts(task, result);
+        self.write(&show::line(&format!("{name}({arguments})"), &returned));
         if let Ok(Outcome::Exit(End::Process(ExitStatus::Signal(signal)))) = *result
             && signal != libc::SIGKILL
         {
-            self.write(&sent(task, name, signal));
+            self.write(&sent(task, &name, signal));
         }
     }
 

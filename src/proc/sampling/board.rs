@@ -187,7 +187,7 @@ impl Board {
     }
 
     /// What it is made of.
-    pub fn memory(&self) -> &SharedMemory {
+    pub(in crate::proc) fn memory(&self) -> &SharedMemory {
         &self.memory
     }
 

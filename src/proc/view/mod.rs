@@ -18,6 +18,7 @@ use nix::unistd::{Pid, getpid};
 use super::Task;
 pub(super) use maps::path_at;
 use status::Resident;
+pub(super) use status::peak_memory;
 pub use workers::worker;
 
 /// What is shown in place of the host's.

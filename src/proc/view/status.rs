@@ -8,8 +8,8 @@ use nix::unistd::Pid;
 use super::workers::worker;
 use crate::abi::PAGE_SIZE;
 use crate::mm::{Landmarks, Sizes};
-use crate::proc::Task;
 use crate::proc::limits::{KeptResource, Rlimit};
+use crate::proc::{Process, Task};
 use crate::signal::mask::{MAX_SIGNAL, SigSet};
 use crate::sys::descriptor::guest_limit;
 
@@ -68,6 +68,15 @@ impl Memory {
     fn resident(&self, host: Resident) -> Resident {
         host.less(self.runner, self.sizes.now.total)
     }
+}
+
+/// Most memory that the calling process has had since its program began, in bytes, and the guest's part of it; 0 where
+/// there is no /proc.
+pub(in crate::proc) fn peak_memory(process: &Process) -> (u64, u64) {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = value_of(&text, "VmHWM").and_then(|value| value.strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    let all = kib.unwrap_or(0) * 1024;
+    (all, all.saturating_sub(process.views.runner.all).min(process.mm.sizes().peak))
 }
 
 /// `statm` (`proc_pid_statm`)

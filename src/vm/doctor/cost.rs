@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::check::{Answer, Check, Failure, Need};
+use super::check::{Answer, Check, Failure, Need, watched};
 use super::routines::Routine;
 use super::scratch::{Page, RW, Scratch};
-use crate::vm::{Machine, Trap, Vcpu};
+use crate::vm::{Machine, Trap, Vcpu, kick};
 use crate::x86::UserRegs;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -15,6 +15,31 @@ pub(super) const CHECKS: &[Check] = &[
     Check { what: "page fault", need: Need::May, perform: page_fault },
     Check { what: "vCPU on a new thread", need: Need::May, perform: first_run },
 ];
+
+/// What it costs to leave guest mode and to enter it again: medians.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExitCosts {
+    /// For a system call that is not answered inside the guest.
+    pub syscall: Duration,
+    /// For a page fault, with one page mapped.
+    pub page_fault: Duration,
+}
+
+/// Measures them, in about ten milliseconds. `None` where that fails.
+pub fn exit_costs() -> Option<ExitCosts> {
+    kick::install().ok()?;
+    watched(measure_exits).ok()?.ok()
+}
+
+fn measure_exits() -> Result<ExitCosts, Failure> {
+    const ROUNDS: usize = 200;
+    const PAGES: u64 = 100;
+    let page_fault = page_faults(&mut Scratch::new()?, PAGES)?;
+    let mut scratch = Scratch::new()?;
+    // As calls of programs do, which is not the way of the check below.
+    scratch.machine.answer_calls(&mut scratch.vcpu)?;
+    Ok(ExitCosts { syscall: system_calls(&mut scratch, ROUNDS)?, page_fault })
+}
 
 fn creation(_: &mut Scratch) -> Result<Answer, Failure> {
     const ROUNDS: usize = 5;
@@ -30,24 +55,34 @@ fn creation(_: &mut Scratch) -> Result<Answer, Failure> {
 
 fn system_call(scratch: &mut Scratch) -> Result<Answer, Failure> {
     const ROUNDS: usize = 2000;
+    let cost = system_calls(scratch, ROUNDS)?;
+    Ok(Answer::value(micros(cost), "there and back, without the host's work"))
+}
+
+fn system_calls(scratch: &mut Scratch, rounds: usize) -> Result<Duration, Failure> {
     scratch.call("a system call", Scratch::at(Routine::Syscalls))?;
-    let mut costs = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
+    let mut costs = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
         let before = Instant::now();
         scratch.call_again("a system call")?;
         costs.push(before.elapsed());
     }
-    Ok(Answer::value(micros(median(&mut costs)), "there and back, without the host's work"))
+    Ok(median(&mut costs))
+}
+
+fn page_fault(scratch: &mut Scratch) -> Result<Answer, Failure> {
+    const PAGES: u64 = 400;
+    let cost = page_faults(scratch, PAGES)?;
+    Ok(Answer::value(micros(cost), "there and back, one page mapped; kvm-se maps many at a time"))
 }
 
 /// Walks over pages that the host already has; each step maps one and ends in the fault of the next.
-fn page_fault(scratch: &mut Scratch) -> Result<Answer, Failure> {
+fn page_faults(scratch: &mut Scratch, pages: u64) -> Result<Duration, Failure> {
     const FIRST: u64 = 1;
-    const PAGES: u64 = 400;
-    scratch.number((FIRST..FIRST + PAGES).map(Page));
-    let mut costs = Vec::with_capacity(usize::try_from(PAGES).unwrap_or(0));
+    scratch.number((FIRST..FIRST + pages).map(Page));
+    let mut costs = Vec::with_capacity(usize::try_from(pages).unwrap_or(0));
     let mut trap = scratch.start(UserRegs { rdi: Page(FIRST).gva(), ..Scratch::at(Routine::Walk) })?;
-    for number in FIRST..FIRST + PAGES {
+    for number in FIRST..FIRST + pages {
         let before = Instant::now();
         match trap {
             Trap::PageFault { addr, .. } if addr == Page(number).gva() => scratch.map(Page(number), RW)?,
@@ -56,7 +91,7 @@ fn page_fault(scratch: &mut Scratch) -> Result<Answer, Failure> {
         trap = scratch.resume()?;
         costs.push(before.elapsed());
     }
-    Ok(Answer::value(micros(median(&mut costs)), "there and back, one page mapped; kvm-se maps many at a time"))
+    Ok(median(&mut costs))
 }
 
 /// The first KVM_RUN of a vCPU by another thread than before.

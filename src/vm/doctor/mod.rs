@@ -14,6 +14,7 @@ mod scratch;
 mod state;
 mod time;
 
+pub use cost::{ExitCosts, exit_costs};
 pub use report::{Finding, Report, Section};
 
 use self::check::{Check, Failure, watched};
