@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kvm_se::Error;
 use kvm_se::proc::ExitStatus;
 use kvm_se::proc::counting::Counters;
-use kvm_se::profile::stat::{Collector, HardwareCounting};
+use kvm_se::profile::stat::{Collector, HardwareCounting, Subject};
 use kvm_se::sys::clone::{Forked, fork};
 use kvm_se::syscall::Observer;
 
@@ -35,7 +35,8 @@ pub(crate) fn stat(mut run: Run, to: StatTo) -> Result<ExitStatus, Error> {
         Forked::Parent(child) => {
             let (timeline_output, file) = timeline.map(TimelineOutput::begin).unzip();
             let collector = Collector::new(counters, file);
-            let (report, lost_events) = collector.run(child, to.command, hardware).map_err(Error::Setup)?;
+            let subject = Subject { command: to.command, is_traced: run.config.settings.trace.is_some() };
+            let (report, lost_events) = collector.run(child, subject, hardware).map_err(Error::Setup)?;
             let mut bytes = Vec::new();
             if to.is_json {
                 bytes = report.to_json();

@@ -17,8 +17,8 @@ Examples:
   kvm-se stat --json -o cost.json ./prog         for machines
   kvm-se stat --timeline t.json.gz ./prog        what happened when, for ui.perfetto.dev
 
-It counts until the program's first process ends; what lives on is counted up to then. Calls that are answered inside the
-guest, as getpid and clocks, leave it for nobody to count: with --strace they are no different from others.
+It counts until the program's first process ends; what lives on is counted up to then. Calls that the guest answers itself,
+as getpid and clocks, are not counted: with --strace=/dev/null they leave it like all others.
 ";
 
 /// Runs a program, and says what that cost.

@@ -33,7 +33,6 @@ pub use process::{Process, RunLoop};
 pub use robust_list::RobustList;
 pub use sampling::Sampling;
 pub use settings::Settings;
-pub use shared_memory::SharedMemory;
 pub use signals::{BadFrame, ThreadSignals};
 pub use task::Task;
 pub use threads::Threads;

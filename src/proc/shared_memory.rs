@@ -15,7 +15,7 @@ use crate::sys::descriptor::{duplicate_above_guest, duplicate_for_exec};
 
 /// A file without a name, and where it is mapped. Pages take memory when they are first used.
 #[derive(Debug)]
-pub struct SharedMemory {
+pub(super) struct SharedMemory {
     file: Arc<File>,
     region: MmapRegion,
 }
@@ -81,4 +81,9 @@ impl SharedMemory {
         let how = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         Ok(fallocate(&*self.file, how, number(offset)?, number(len)?)?)
     }
+}
+
+/// Which pid namespace the calling process is in; 0 without /proc. From another one, numbers mean other processes.
+pub(super) fn pid_namespace() -> u64 {
+    nix::sys::stat::stat("/proc/self/ns/pid").map_or(0, |stat| stat.st_ino)
 }

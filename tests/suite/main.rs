@@ -25,6 +25,7 @@ mod races;
 mod real_programs;
 mod report;
 mod scripts;
+mod stat;
 mod stress;
 
 use std::path::Path;
@@ -66,6 +67,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     trials.extend(command_line::trials());
     trials.extend(memory_counts::trials());
     trials.extend(profile::trials());
+    trials.extend(stat::trials());
     trials.extend(stress::trials());
     trials.extend(races::trials()?);
     Ok(trials)

@@ -11,8 +11,8 @@ use nix::unistd::Pid;
 
 use super::histogram::{NR_BUCKETS, bucket};
 use super::totals::{Calls, Counts};
-use crate::proc::SharedMemory;
 use crate::proc::sampling::now;
+use crate::proc::shared_memory::{SharedMemory, pid_namespace};
 
 /// Causes of exits, in the order of their counters.
 pub const CAUSES: [&str; NR_CAUSES] =
@@ -60,6 +60,8 @@ mod head {
     pub(super) const HAS_TIMELINE: usize = 80;
     /// Events that found no room.
     pub(super) const LOST_EVENTS: usize = 88;
+    /// Pid namespace of whoever reports.
+    pub(super) const NAMESPACE: usize = 96;
 }
 
 /// Words of a slot.
@@ -161,6 +163,7 @@ impl Counters {
         let counters = Self { memory: SharedMemory::new(c"kvm-se counters", LEN)? };
         counters.word(head::HAS_TIMELINE).store(has_timeline.into(), Ordering::Relaxed);
         counters.word(head::RESET_AT).store(now(), Ordering::Relaxed);
+        counters.word(head::NAMESPACE).store(pid_namespace(), Ordering::Relaxed);
         Ok(counters)
     }
 
@@ -273,8 +276,10 @@ impl Counters {
 
     /// Takes a slot for the thread `tid` of `pid`, a process made at `born`.
     pub(super) fn take_slot(&self, pid: Pid, tid: Pid, born: u64) -> Option<usize> {
+        // Whoever reports asks by its number whether a thread lives.
+        let is_in_reach = pid_namespace() == self.word(head::NAMESPACE).load(Ordering::Relaxed);
         let is_taken = |index: &usize| self.slot(*index).change(Phase::Free, Phase::Taken);
-        let Some(index) = (0..NR_SLOTS).find(is_taken) else {
+        let Some(index) = (0..NR_SLOTS).filter(|_| is_in_reach).find(is_taken) else {
             self.word(head::LOST).fetch_add(1, Ordering::Relaxed);
             return None;
         };
@@ -597,4 +602,75 @@ fn ring_parts(from: u64, len: usize) -> [(usize, std::ops::Range<usize>); 2] {
     let at = usize::try_from(from % RING_LEN as u64).unwrap_or(0);
     let first = len.min(RING_LEN - at);
     [(at, 0..first), (0, first..len)]
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::unistd::{getpid, gettid};
+
+    use super::*;
+
+    fn with_slot() -> (Counters, usize) {
+        let counters = Counters::new(true).unwrap();
+        let slot = counters.take_slot(getpid(), gettid(), 1).unwrap();
+        (counters, slot)
+    }
+
+    #[test]
+    fn what_is_counted_is_read() {
+        let (counters, slot) = with_slot();
+        let slot = counters.slot(slot);
+        for (nr, time, is_error) in [(1, 10, false), (1, 1000, true), (u64::MAX, 7, false), (511, 8, false)] {
+            slot.add_call(nr, time, is_error);
+        }
+        slot.add_exit(PAGE_FAULTS);
+        slot.add_exit_time(PAGE_FAULTS, 50);
+        slot.add_answer(4);
+        let counts = slot.counts();
+        let Calls { count, errors, time, longest, .. } = counts.calls[&1];
+        assert_eq!((count, errors, time, longest), (2, 1, 1010, 1000));
+        assert_eq!((counts.calls[&511].count, counts.nr_calls(), counts.answered.count), (2, 4, 1));
+        assert_eq!((counts.exits[PAGE_FAULTS].count, counts.exits[PAGE_FAULTS].time), (1, 50));
+        assert_eq!((slot.pid(), slot.tid()), (getpid(), gettid()));
+        assert!(!slot.name().is_empty());
+    }
+
+    #[test]
+    fn time_stands_still_while_counting_is_paused() {
+        let (counters, _) = with_slot();
+        let before = counters.now();
+        counters.pause();
+        let at = counters.now();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        counters.pause();
+        assert_eq!(counters.now(), at);
+        assert!(counters.is_paused() && at >= before);
+        counters.resume();
+        counters.resume();
+        assert!(!counters.is_paused());
+        assert!((at..at + 4_000_000).contains(&counters.now()), "the pause is no part of it");
+    }
+
+    #[test]
+    fn a_ring_gives_what_was_put_in_as_long_as_there_is_room() {
+        let (counters, slot) = with_slot();
+        let slot = counters.slot(slot);
+        let part: Vec<u8> = (0..=255).cycle().take(RING_LEN / 3).collect();
+        for _ in 0..5 {
+            assert!(slot.push(&part) && slot.push(&part) && slot.push(&part));
+            assert!(!slot.push(&part), "full");
+            let bytes = slot.take_events();
+            assert_eq!(bytes.len(), 3 * part.len());
+            assert!(bytes.chunks(part.len()).all(|chunk| chunk == part));
+        }
+        assert!(slot.take_events().is_empty());
+    }
+
+    #[test]
+    fn states_keep_their_words() {
+        for state in [State::Runner, State::Guest, State::Syscall(257), State::Exit(4)] {
+            assert_eq!(State::of(state.to_word()), state);
+        }
+        assert_eq!(State::of(3 << 32 | 99), State::Exit(NR_CAUSES - 1));
+    }
 }

@@ -39,7 +39,8 @@ const MOST_TEXT: usize = 4096;
 impl<'a> Event<'a> {
     /// For the ring: a multiple of eight bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let text = &self.text[..self.text.floor_char_boundary(MOST_TEXT)];
+        let most = (0..=MOST_TEXT.min(self.text.len())).rev().find(|&at| self.text.is_char_boundary(at));
+        let text = &self.text[..most.unwrap_or(0)];
         let kind = match self.kind {
             Kind::Syscall(nr) => [0, nr.into(), 0],
             Kind::PageFault { addr, code } => [1, addr, code.into()],

@@ -58,11 +58,12 @@ pub struct Harvest {
 }
 
 impl Harvest {
-    /// Counts in what has ended, and lets others have its slots. `before` gets each slot first.
-    pub fn collect(&mut self, counters: &Counters, mut before: impl FnMut(&Slot<'_>)) {
+    /// Counts in what has ended, and lets others have its slots; with `sees_zombies`, what was killed and not waited for
+    /// as well. `before` gets each slot first.
+    pub fn collect(&mut self, counters: &Counters, sees_zombies: bool, mut before: impl FnMut(&Slot<'_>)) {
         self.follow_reset(counters);
         for slot in counters.slots().filter(|slot| matches!(slot.phase(), Phase::Live | Phase::Closed)) {
-            if slot.phase() == Phase::Live && is_gone(&slot) {
+            if slot.phase() == Phase::Live && (is_gone(&slot) || sees_zombies && is_zombie(&slot)) {
                 slot.close();
             }
             // One that ends from here on is the next look's.
@@ -134,4 +135,68 @@ fn add(to: &mut BTreeMap<Key, Known>, key: Key, slot: &Slot<'_>) {
 /// Was the thread killed, or has its process executed another program?
 fn is_gone(slot: &Slot<'_>) -> bool {
     sys::tgkill(slot.pid(), slot.tid(), 0) == Err(Errno::ESRCH)
+}
+
+/// Is it dead, though nobody has waited for it yet?
+fn is_zombie(slot: &Slot<'_>) -> bool {
+    let stat = std::fs::read(format!("/proc/{}/task/{}/stat", slot.pid(), slot.tid())).unwrap_or_default();
+    // The name before it may hold anything.
+    let state = stat.iter().rposition(|&byte| byte == b')').and_then(|at| stat.get(at + 2));
+    matches!(state, Some(b'Z' | b'X'))
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::unistd::{Pid, getpid, gettid};
+
+    use super::super::counters::State;
+    use super::*;
+
+    /// No thread has this number.
+    const NOBODY: Pid = Pid::from_raw(i32::MAX);
+
+    fn counts_of(harvest: &mut Harvest, counters: &Counters) -> Vec<(u32, u64)> {
+        harvest.processes(counters).iter().map(|process| (process.pid, process.counts.nr_calls())).collect()
+    }
+
+    #[test]
+    fn who_is_gone_is_counted_in_once_and_its_slot_is_used_again() {
+        let counters = Counters::new(false).unwrap();
+        let own = getpid().as_raw().unsigned_abs();
+        let mut harvest = Harvest::default();
+        let live = counters.take_slot(getpid(), gettid(), 1).unwrap();
+        let killed = counters.take_slot(NOBODY, NOBODY, 2).unwrap();
+        counters.slot(live).add_call(1, 5, false);
+        counters.slot(killed).add_call(1, 5, true);
+        // Killed in a call: that counts.
+        counters.slot(killed).enter(State::Syscall(34), counters.now());
+        for _ in 0..2 {
+            harvest.collect(&counters, true, |_| ());
+            assert_eq!(counts_of(&mut harvest, &counters), [(own, 1), (i32::MAX.unsigned_abs(), 2)]);
+        }
+        let processes = harvest.processes(&counters);
+        assert_eq!((processes[0].is_alive, processes[1].is_alive), (true, false));
+        assert_eq!(processes[1].counts.calls[&1].errors, 1);
+        assert_eq!(counters.take_slot(getpid(), NOBODY, 1), Some(killed));
+        assert_eq!(counters.slot(killed).counts().nr_calls(), 0);
+    }
+
+    #[test]
+    fn a_reset_forgets_ended_and_living_threads() {
+        let counters = Counters::new(false).unwrap();
+        let mut harvest = Harvest::default();
+        let live = counters.take_slot(getpid(), gettid(), 1).unwrap();
+        let ended = counters.take_slot(NOBODY, NOBODY, 2).unwrap();
+        [live, ended].iter().for_each(|&slot| counters.slot(slot).add_call(7, 5, false));
+        counters.slot(ended).close();
+        harvest.collect(&counters, true, |_| ());
+        counters.reset();
+        let slot = counters.slot(live);
+        assert_eq!(slot.counts().nr_calls(), 0, "though it knows of nothing yet");
+        assert_eq!(counts_of(&mut harvest, &counters).len(), 1);
+        slot.follow_reset();
+        slot.add_call(7, 6, false);
+        assert_eq!((slot.counts().calls[&7].time, slot.counts().calls[&7].p99()), (6, 6));
+        assert!(slot.counts().lifetime < counters.now() - counters.reset_at() + 1);
+    }
 }

@@ -121,9 +121,11 @@ mod tests {
     fn what_goes_on_counts_in() {
         let mut counts = Counts { guest: 10, answered: Tally { count: 1, time: 4 }, ..Counts::default() };
         counts.finish(State::Syscall(34), Some(5));
-        counts.finish(State::Exit(1), None);
         assert_eq!((counts.guest, counts.syscall_time(), counts.nr_calls()), (6, 5, 1));
         assert_eq!(counts.exits[0], Tally { count: 0, time: 5 });
+        let mut none = Counts { guest: 10, ..Counts::default() };
+        none.finish(State::Exit(1), None);
+        assert_eq!(none, Counts { guest: 10, ..Counts::default() });
         let mut both = counts.clone();
         both.merge(&counts);
         assert_eq!((both.nr_calls(), both.calls[&34].p99(), both.answered.count), (2, 5, 2));

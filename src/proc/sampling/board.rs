@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use crate::abi::PAGE_SIZE;
-use crate::proc::shared_memory::SharedMemory;
+use crate::proc::shared_memory::{SharedMemory, pid_namespace};
 use crate::sys::capture;
 
 /// Most bytes of a stack that a sample holds.
@@ -306,11 +306,6 @@ impl Board {
     fn word(&self, offset: usize) -> &AtomicU64 {
         self.memory.word(offset)
     }
-}
-
-/// Which pid namespace the calling process is in; 0 without /proc.
-fn pid_namespace() -> u64 {
-    nix::sys::stat::stat("/proc/self/ns/pid").map_or(0, |stat| stat.st_ino)
 }
 
 /// One thread's place on the board.

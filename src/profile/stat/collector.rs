@@ -13,11 +13,13 @@ use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::unistd::Pid;
 
 use super::pmu::Counting;
+use super::text::call_name;
 use super::timeline::{Timeline, TimelineFile};
-use super::{Report, Snapshot};
+use super::{Report, Snapshot, Subject};
 use crate::proc::counting::{Counters, Harvest, Phase};
 use crate::profile::recorder::{ended, pass_on, take_over_signals};
 use crate::vm::doctor::exit_costs;
+use crate::vm::landing::ANSWERED_INSIDE;
 
 /// Between two looks at the counters. A slot holds as many events as a thread may have in that time.
 const INTERVAL: Duration = Duration::from_millis(10);
@@ -30,22 +32,28 @@ pub struct Collector {
     harvest: Harvest,
     timeline: Option<Timeline>,
     dumps: Vec<Snapshot>,
+    looks: u64,
 }
 
 impl Collector {
     /// Of what is counted in `counters`.
     pub fn new(counters: Arc<Counters>, timeline: Option<TimelineFile>) -> Self {
         let timeline = timeline.map(|file| file.begin(counters.reset_at()));
-        Self { counters, harvest: Harvest::default(), timeline, dumps: Vec::new() }
+        Self { counters, harvest: Harvest::default(), timeline, dumps: Vec::new(), looks: 0 }
     }
 
     fn interval(&self) -> Duration {
         if self.timeline.is_some() { INTERVAL_OF_TIMELINE } else { INTERVAL }
     }
 
-    fn look(&mut self) {
+    /// `is_last` when the run is over.
+    fn look(&mut self, is_last: bool) {
+        /// Whether threads live that were killed and not waited for is not asked each time.
+        const LOOKS_AT_ZOMBIES: u64 = 16;
+        self.looks += 1;
+        let sees_zombies = is_last || self.looks.is_multiple_of(LOOKS_AT_ZOMBIES);
         let Self { counters, harvest, timeline, .. } = self;
-        harvest.collect(counters, |slot| {
+        harvest.collect(counters, sees_zombies, |slot| {
             if let Some(timeline) = timeline {
                 let is_closed = slot.phase() == Phase::Closed;
                 timeline.take(slot);
@@ -81,31 +89,27 @@ impl Collector {
     ///
     /// # Errors
     /// When the child cannot be waited for.
-    pub fn run(
-        mut self,
-        child: Pid,
-        command: Vec<String>,
-        hardware: Counting,
-    ) -> io::Result<(Report, io::Result<u64>)> {
+    pub fn run(mut self, child: Pid, subject: Subject, hardware: Counting) -> io::Result<(Report, io::Result<u64>)> {
         let signals = take_over_signals()?;
         let status = loop {
             if let Some(status) = ended(child)? {
                 break status;
             }
             pass_on(&signals, child);
-            self.look();
+            self.look(false);
             let interval = u16::try_from(self.interval().as_millis()).unwrap_or(1);
             // It wakes up as soon as the child ends.
             let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], interval);
         };
+        self.look(true);
         let whole = self.snapshot();
-        self.look();
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
         let number = |value: i64| u64::try_from(value).unwrap_or(0);
         let switches =
             |usage: Usage| (number(usage.voluntary_context_switches()), number(usage.involuntary_context_switches()));
         let report = Report {
-            command,
+            not_counted: if subject.is_traced { Vec::new() } else { answered_inside() },
+            command: subject.command,
             status,
             whole,
             context_switches: usage.map(switches),
@@ -136,7 +140,7 @@ impl Background {
             let _ = nix::sys::signal::SigSet::all().thread_block();
             let mut collector = collector;
             while !end.load(Ordering::Acquire) {
-                collector.look();
+                collector.look(false);
                 std::thread::sleep(collector.interval());
             }
             collector
@@ -151,7 +155,12 @@ impl Background {
     pub fn finish(self) -> io::Result<u64> {
         self.is_over.store(true, Ordering::Release);
         let mut collector = self.thread.join().map_err(|_| io::Error::other("the timeline's thread"))?;
-        collector.look();
+        collector.look(true);
         collector.finish_timeline()
     }
+}
+
+/// Names of the calls that the guest may answer.
+fn answered_inside() -> Vec<&'static str> {
+    ANSWERED_INSIDE.iter().filter_map(|nr| Some(call_name(u32::try_from(*nr).ok()?))).collect()
 }

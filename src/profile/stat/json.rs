@@ -19,7 +19,8 @@ Members of the JSON object (times in ns, sizes in bytes):
   context_switches   {voluntary, involuntary}, of children that were waited for as well; or null
   peak_memory        of the largest process
   hardware           {NAME: {count} or {error}}
-  lost_threads       those that were not counted, for lack of room
+  lost_threads       threads that were not counted
+  not_counted        [NAME] of calls that the guest may have answered itself
   COUNTS             {lifetime, guest, entering, syscalls, faults, runner: the second and the last three make the first;
                      exits: {CAUSE: {count, time}}, answered: {count, time}: system calls by another thread, no exits;
                      calls: [{nr, name, count, errors, time, mean, p99, longest}], peak_memory, guest_peak_memory or null}";
@@ -47,6 +48,7 @@ impl Report {
                 Ok(count) => json!({ "count": count }),
                 Err(error) => json!({ "error": error }),
             })).collect::<Map<_, _>>(),
+            "not_counted": self.not_counted,
             "lost_threads": self.lost_threads,
         })));
         let mut bytes = Value::Object(object).to_string().into_bytes();

@@ -21,11 +21,22 @@ use crate::proc::ExitStatus;
 use crate::proc::counting::{BUS_ERRORS, Counters, Counts, Harvest, PAGE_FAULTS, ProcessTotals, SYSCALLS};
 use crate::vm::doctor::ExitCosts;
 
+/// What was run.
+#[derive(Debug)]
+pub struct Subject {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Does a tracer see all its calls, so that the guest answers none itself?
+    pub is_traced: bool,
+}
+
 /// All that is known of a run.
 #[derive(Debug)]
 pub struct Report {
     /// The program and its arguments.
     pub command: Vec<String>,
+    /// Names of calls that are not counted, for the guest may have answered them itself.
+    pub not_counted: Vec<&'static str>,
     /// How it ended.
     pub status: ExitStatus,
     /// The whole run.
@@ -41,7 +52,7 @@ pub struct Report {
     pub hardware: Vec<HardwareCounted>,
     /// What it costs here to leave guest mode and to enter it again.
     pub exit_costs: Option<ExitCosts>,
-    /// Threads that could not be counted.
+    /// Threads that could not be counted: there were too many, or in another pid namespace.
     pub lost_threads: u64,
 }
 

@@ -44,7 +44,10 @@ impl Counter for GuestCounter {
 
 /// Counters that run.
 #[derive(Debug)]
-pub struct Counting(Vec<(&'static str, Result<Box<dyn Counter>, String>)>);
+pub struct Counting(Vec<Begun>);
+
+/// The name of what is counted, and its counter or why there is none.
+type Begun = (&'static str, Result<Box<dyn Counter>, String>);
 
 /// A count, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +71,7 @@ impl Counting {
     /// What was counted. Counters that had to share the processor's with others are scaled up.
     pub(super) fn end(self) -> Vec<Counted> {
         let read = |counter: Result<Box<dyn Counter>, String>| match counter?.read() {
-            Ok([count, _, 0]) if count == 0 => Err("the processor had no counter to spare".to_owned()),
+            Ok([0, wanted, 0]) if wanted != 0 => Err("the processor had no counter to spare".to_owned()),
             Ok([count, wanted, had]) if had < wanted && had != 0 => {
                 let scaled = u128::from(count) * u128::from(wanted) / u128::from(had);
                 Ok(u64::try_from(scaled).unwrap_or(u64::MAX))

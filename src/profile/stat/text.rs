@@ -40,8 +40,13 @@ impl Report {
         self.hardware.iter().try_for_each(|counted| write_counted(counted, to))?;
         match self.lost_threads {
             0 => Ok(()),
-            lost => writeln!(to, "{lost:>14}  threads were not counted: there was no room for more"),
+            lost => writeln!(to, "{lost:>14}  threads not counted: there were too many, or in another pid namespace"),
+        }?;
+        if self.not_counted.is_empty() {
+            return Ok(());
         }
+        writeln!(to, "{:>14}  not counted: {}, where the guest answers them itself", "", self.not_counted.join(", "))?;
+        writeln!(to, "{:>14}  with --strace=/dev/null all calls leave it, and are counted", "")
     }
 
     fn write_snapshot(&self, snapshot: &Snapshot, show: Show, to: &mut dyn Write) -> io::Result<()> {
@@ -51,8 +56,8 @@ impl Report {
         let (threads, processes) = (snapshot.nr_threads(), snapshot.processes.len());
         let alive = snapshot.processes.iter().filter(|process| process.is_alive).count();
         let alive = if alive == 0 { String::new() } else { format!(", of which {alive} live on") };
-        let lifetime = seconds(total.lifetime);
-        writeln!(to, "{lifetime:>14.6}  s lives of {threads} threads of {processes} processes{alive}")?;
+        let (lifetime, thread, process) = (seconds(total.lifetime), plural(threads, "s"), plural(processes, "es"));
+        writeln!(to, "{lifetime:>14.6}  s life of {threads} thread{thread} of {processes} process{process}{alive}")?;
         write_exits(&total, to)?;
         if show.calls {
             write_calls(&total, to)?;
@@ -79,6 +84,10 @@ impl Report {
         }
         write_calls(&process.counts, to)
     }
+}
+
+fn plural(count: usize, ending: &'static str) -> &'static str {
+    if count == 1 { "" } else { ending }
 }
 
 fn name(name: &[u8]) -> String {
