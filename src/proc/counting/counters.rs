@@ -275,7 +275,7 @@ impl Counters {
     }
 
     /// Takes a slot for the thread `tid` of `pid`, a process made at `born`.
-    pub(super) fn take_slot(&self, pid: Pid, tid: Pid, born: u64) -> Option<usize> {
+    pub(crate) fn take_slot(&self, pid: Pid, tid: Pid, born: u64) -> Option<usize> {
         // Whoever reports asks by its number whether a thread lives.
         let is_in_reach = pid_namespace() == self.word(head::NAMESPACE).load(Ordering::Relaxed);
         let is_taken = |index: &usize| self.slot(*index).change(Phase::Free, Phase::Taken);

@@ -164,3 +164,24 @@ impl Background {
 fn answered_inside() -> Vec<&'static str> {
     ANSWERED_INSIDE.iter().filter_map(|nr| Some(call_name(u32::try_from(*nr).ok()?))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::unistd::{getpid, gettid};
+
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_is_asked_for_is_taken_once() {
+        let counters = Arc::new(Counters::new(false).unwrap());
+        counters.take_slot(getpid(), gettid(), 1).unwrap();
+        let mut collector = Collector::new(counters.clone(), None);
+        collector.look(false);
+        assert!(collector.dumps.is_empty());
+        let number = counters.want_dump();
+        collector.look(false);
+        collector.look(true);
+        assert_eq!((collector.dumps.len(), counters.nr_dumps_made()), (1, number));
+        assert_eq!(collector.dumps[0].processes[0].pid, getpid().as_raw().unsigned_abs());
+    }
+}

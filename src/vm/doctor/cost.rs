@@ -34,8 +34,8 @@ pub fn exit_costs() -> Option<ExitCosts> {
 fn measure_exits() -> Result<ExitCosts, Failure> {
     const ROUNDS: usize = 200;
     const PAGES: u64 = 100;
-    let page_fault = page_faults(&mut Scratch::new()?, PAGES)?;
     let mut scratch = Scratch::new()?;
+    let page_fault = page_faults(&mut scratch, PAGES)?;
     // As calls of programs do, which is not the way of the check below.
     scratch.machine.answer_calls(&mut scratch.vcpu)?;
     Ok(ExitCosts { syscall: system_calls(&mut scratch, ROUNDS)?, page_fault })
