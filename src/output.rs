@@ -115,7 +115,7 @@ impl Output {
     pub(crate) fn end(&self, lost: io::Result<u64>) -> Result<(), Error> {
         let lost = lost.map_err(|error| self.error(&error))?;
         if lost > 0 {
-            let _ = writeln!(io::stderr(), "kvm-se: {lost} events are not on the timeline: there was no room");
+            let _ = writeln!(io::stderr(), "kvm-se: {lost} events are not on the timeline: it was not written in time");
         }
         Ok(())
     }

@@ -17,8 +17,8 @@ Examples:
   kvm-se stat --json -o cost.json ./prog         for machines
   kvm-se stat --timeline t.json.gz ./prog        what happened when, for ui.perfetto.dev
 
-It counts until the program's first process ends; what lives on is counted up to then. Calls that the guest answers itself,
-as getpid and clocks, are not counted: with --strace=/dev/null they leave it like all others.
+It counts until the program's first process ends; what lives on is counted up to then. Calls that the guest answers \
+itself, as getpid and clocks, are not counted: with --strace=/dev/null they leave it like all others.
 ";
 
 /// Runs a program, and says what that cost.
@@ -27,8 +27,8 @@ struct StatOptions {
     /// Where the report goes, which without this is stderr
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write the report as JSON
-    #[arg(long)]
+    /// Write the report as JSON, which has all of it
+    #[arg(long, conflicts_with_all = ["per_process", "per_thread", "quiet"])]
     json: bool,
     /// Report on each process, too
     #[arg(long)]

@@ -177,7 +177,7 @@ impl Counters {
         &self.memory
     }
 
-    /// Do threads say what they do when?
+    /// Do threads say what they do when, and does anybody read it?
     pub fn has_timeline(&self) -> bool {
         self.word(head::HAS_TIMELINE).load(Ordering::Relaxed) != 0
     }
@@ -260,7 +260,9 @@ impl Counters {
         self.word(head::LOST_EVENTS).load(Ordering::Relaxed)
     }
 
-    pub(super) fn note_lost_event(&self) {
+    /// Nobody reads events any more.
+    pub(super) fn lose_event(&self) {
+        self.word(head::HAS_TIMELINE).store(0, Ordering::Relaxed);
         self.word(head::LOST_EVENTS).fetch_add(1, Ordering::Relaxed);
     }
 

@@ -85,18 +85,18 @@ impl Counted {
         }
     }
 
-    /// Puts an event on the timeline.
+    /// Puts an event on the timeline. Waits for room; if nobody makes any, the timeline has come to its end.
     fn say(&self, event: &Event<'_>) {
-        const MOST: Duration = Duration::from_secs(1);
+        const MOST: Duration = Duration::from_secs(10);
         const PAUSE: Duration = Duration::from_micros(100);
         if !self.has_timeline || self.counters.is_paused() {
             return;
         }
         let bytes = event.to_bytes();
         let mut started = None;
-        while !self.slot().push(&bytes) {
-            if started.get_or_insert_with(Instant::now).elapsed() > MOST {
-                return self.counters.note_lost_event();
+        while !self.counters.has_timeline() || !self.slot().push(&bytes) {
+            if !self.counters.has_timeline() || started.get_or_insert_with(Instant::now).elapsed() > MOST {
+                return self.counters.lose_event();
             }
             std::thread::sleep(PAUSE);
         }
@@ -249,7 +249,7 @@ impl Task {
     pub fn dump_counters(&self) -> bool {
         const MOST: Duration = Duration::from_secs(2);
         const PAUSE: Duration = Duration::from_micros(100);
-        let Some(counted) = &self.counted else { return false };
+        let Some(counted) = self.counted.as_ref().filter(|_| !self.process.settings.stats) else { return false };
         let (number, started) = (counted.counters.want_dump(), Instant::now());
         while counted.counters.nr_dumps_made() < number {
             if started.elapsed() > MOST {

@@ -9,21 +9,30 @@ use crate::proc::counting::{CAUSES, Calls, Counts, ProcessTotals, Tally};
 
 /// What the members mean, for `--help`.
 pub const SCHEMA: &str = "\
-Members of the JSON object (times in ns, sizes in bytes):
-  version            1
-  command, status    its words; {\"code\": N} or {\"signal\": N}
-  wall, total, processes, dumps
-                     COUNTS of the run; [COUNTS with pid, name, is_alive, threads: [COUNTS with tid, name]];
-                     [{wall, total, processes}], snapshots that the program asked for
-  exit_costs         {system_call, page_fault}: to leave guest mode and enter it, measured afterwards; or null
-  context_switches   {voluntary, involuntary}, of children that were waited for as well; or null
-  peak_memory        of the largest process
-  hardware           {NAME: {count} or {error}}
-  lost_threads       threads that were not counted
-  not_counted        [NAME] of calls that the guest may have answered itself
-  COUNTS             {lifetime, guest, entering, syscalls, faults, runner: the second and the last three make the first;
-                     exits: {CAUSE: {count, time}}, answered: {count, time}: system calls by another thread, no exits;
-                     calls: [{nr, name, count, errors, time, mean, p99, longest}], peak_memory, guest_peak_memory or null}";
+Members of the JSON object (times in ns, sizes in bytes, null for what is not known):
+  version           1
+  command           [WORD]
+  status            {code} or {signal}
+  wall              since the start, or the last reset of the counters
+  total             COUNTS
+  processes         [COUNTS with pid, name, is_alive, threads: THREADS]
+                    THREADS: [COUNTS with tid, name]
+  dumps             [{wall, total, processes}]: snapshots
+  exit_costs        {system_call, page_fault}: to leave and enter guest mode
+  context_switches  {voluntary, involuntary}
+  peak_memory       of the largest process
+  hardware          {NAME: {count} or {error}}
+  lost_threads      how many threads were not counted
+  not_counted       [NAME] of calls that the guest may have answered itself
+COUNTS:
+  lifetime          guest + syscalls + faults + runner
+  guest             in guest mode; entering: estimated part of it
+  syscalls, faults  answering them
+  runner            all else
+  exits             {CAUSE: {count, time}}
+  answered          {count, time}: calls by another thread, without exits
+  calls             [{nr, name, count, errors, time, mean, p99, longest}]
+  peak_memory, guest_peak_memory";
 
 impl Report {
     /// As JSON, with a line's end.

@@ -270,6 +270,7 @@ fn bad_options_are_refused() -> Outcome {
         &["stat"][..],
         &["stat", "--stats", "/bin/true"],
         &["stat", "--per-nothing", "/bin/true"],
+        &["stat", "--json", "-q", "/bin/true"],
         &["stat", "-o"],
         &["record", "--timeline", "t.json", "--stats", "/bin/true"],
     ] {
