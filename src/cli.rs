@@ -2,6 +2,7 @@
 
 mod record;
 mod stat;
+mod verify;
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
@@ -14,19 +15,22 @@ use std::sync::Arc;
 use clap::Parser;
 use kvm_se::loader::exec::{Aslr, Program, c_string};
 use kvm_se::proc::counting::Counters;
-use kvm_se::proc::{Handover, Settings};
+use kvm_se::proc::handover::random_bytes;
+use kvm_se::proc::{Handover, Settings, determinism};
 use kvm_se::runner::{Config, c_strings};
 use kvm_se::syscall::Observer;
 use kvm_se::{Error, sys};
 use nix::errno::Errno;
 pub(crate) use record::RecordTo;
 pub(crate) use stat::StatTo;
+pub(crate) use verify::VerifyHow;
 
 const USAGE: &str = "\
 kvm-se [OPTIONS] [--] PROG [ARGS]...
        kvm-se record [OPTIONS] [--] PROG [ARGS]...
        kvm-se report FILE
        kvm-se stat [OPTIONS] [--] PROG [ARGS]...
+       kvm-se verify [-n N] [OPTIONS] [--] PROG [ARGS]...
        kvm-se doctor";
 
 const EXAMPLES: &str = "\
@@ -38,6 +42,8 @@ Examples:
   kvm-se record ./prog args          where does its time go: profile.json.gz
   kvm-se report profile.json.gz      the functions that took most of it
   kvm-se stat ./prog args            what did it cost, by exits, system calls and threads
+  kvm-se --deterministic=7 ./prog    run it as seed 7 says, each time alike
+  kvm-se verify -n 10 ./prog         is it really the same each time
   kvm-se doctor                      what this machine's KVM can do
   kvm-se -- doctor                   run a program that is called doctor
 
@@ -68,6 +74,9 @@ pub(crate) struct Options {
     /// Change no code of the program: without this, system calls that are made often become jumps where that is faster
     #[arg(long)]
     no_patch: bool,
+    /// Run it the same way each time: SEED decides about the order of threads and random numbers
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with = "aslr")]
+    deterministic: Option<u64>,
     /// Show system calls on stderr, or write them to a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     strace: Option<Option<PathBuf>>,
@@ -99,6 +108,8 @@ pub(crate) enum Request {
     Stat(Box<Run>, StatTo),
     /// `kvm-se report`
     Report(PathBuf),
+    /// `kvm-se verify`
+    Verify(VerifyHow),
     /// `kvm-se doctor`
     Doctor,
     /// `--list-syscalls`
@@ -130,6 +141,9 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
     }
     if args.get(1).is_some_and(|word| word == "stat") {
         return stat::parse(&args[1..]);
+    }
+    if args.get(1).is_some_and(|word| word == "verify") {
+        return verify::parse(&args[1..]);
     }
     let options = Options::try_parse_from(&args).unwrap_or_else(|error| end_parsing(&error));
     options.into_request()
@@ -192,10 +206,10 @@ impl Options {
         if self.command.is_empty() {
             refuse("no program was named");
         }
-        self.into_run().map(|run| Request::Run(Box::new(run)))
+        self.to_run().map(|run| Request::Run(Box::new(run)))
     }
 
-    fn into_run(self) -> Result<Run, Error> {
+    fn to_run(&self) -> Result<Run, Error> {
         let settings = self.settings()?;
         let observer = Observer::of(&settings);
         if let Some(dir) = &self.cwd {
@@ -217,7 +231,7 @@ impl Options {
             execfn: c_string(path.as_os_str().as_bytes()),
             argv,
             envp: environment,
-            random: sys::random_bytes(),
+            random: random_bytes(settings.determinism.as_deref()),
             aslr: if self.aslr { Aslr::from_random(sys::random_words()) } else { Aslr::default() },
             is_hidden: false,
         };
@@ -247,6 +261,7 @@ impl Options {
             trace: trace.map(Arc::new),
             board: None,
             counters: self.stats.then(|| Counters::new(false).map(Arc::new)).transpose().map_err(Error::Setup)?,
+            determinism: self.deterministic.map(new_board).transpose()?,
             stats: self.stats,
             missing: self.missing,
             aslr: self.aslr,
@@ -255,6 +270,11 @@ impl Options {
             verbose: self.verbose,
         })
     }
+}
+
+/// For a deterministic run.
+fn new_board(seed: u64) -> Result<Arc<determinism::Board>, Error> {
+    determinism::Board::new(seed).map(Arc::new).map_err(Error::Setup)
 }
 
 /// The environment as it came, entries without `=` and repeated names included.

@@ -55,6 +55,12 @@ pub enum Error {
     /// KVM left the guest for a reason that nothing explains.
     #[error("the virtual machine stopped unexpectedly: {0}")]
     BadExit(BadExit),
+    /// A thread of a deterministic run computes, and others wait.
+    #[error("deterministic: a thread has run for 5 s at {at:#x} without a system call, and others wait")]
+    Spins {
+        /// Where it was (GVA).
+        at: u64,
+    },
     /// A handler could not be installed.
     #[error("cannot prepare the process: {0}")]
     Setup(io::Error),

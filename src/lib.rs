@@ -9,6 +9,7 @@ pub mod loader;
 pub mod mm;
 pub mod proc;
 pub mod profile;
+pub mod reference;
 pub mod runner;
 pub mod signal;
 pub mod sys;

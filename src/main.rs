@@ -8,6 +8,7 @@ mod cli;
 mod output;
 mod record;
 mod stat;
+mod verify;
 
 use std::io::{self, Write};
 
@@ -22,7 +23,12 @@ use kvm_se::{Error, sys};
 // SAFETY: no other symbol of this name is linked.
 #[unsafe(no_mangle)]
 extern "C" fn main(_argc: i32, _argv: *const *const libc::c_char) -> i32 {
-    let status = cli::parse(std::env::args_os()).and_then(carry_out).unwrap_or_else(|error| {
+    end(cli::parse(std::env::args_os()).and_then(carry_out))
+}
+
+/// The status of this process, unless it dies by a signal.
+fn end(result: Result<ExitStatus, Error>) -> i32 {
+    let status = result.unwrap_or_else(|error| {
         report(&error);
         ExitStatus::Code(error.exit_status())
     });
@@ -38,6 +44,7 @@ fn carry_out(request: Request) -> Result<ExitStatus, Error> {
         Request::Record(run, to) => record::record(*run, to),
         Request::Stat(run, to) => stat::stat(*run, to),
         Request::Report(file) => record::report(&file),
+        Request::Verify(how) => verify::verify(how),
         Request::Doctor => doctor(),
         Request::ListSyscalls => quiet(|to| kvm_se::syscall::table::list(to)),
     }

@@ -14,7 +14,9 @@ use crate::mm::{Access, AddressSpace, Arena, FaultError};
 use crate::proc::exit::finish;
 use crate::proc::handover::Kept;
 use crate::proc::view::Views;
-use crate::proc::{Answerers, End, ExitStatus, Inherited, Process, RunLoop, Sampling, Settings, Task, Threads};
+use crate::proc::{
+    Answerers, Determinism, End, ExitStatus, Inherited, Process, RunLoop, Sampling, Settings, Task, Threads,
+};
 use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
 use crate::sys::capture;
@@ -60,7 +62,13 @@ impl Runner {
         if config.observer.is_none() {
             machine.answer_calls(&mut vcpu)?;
         }
+        if config.settings.determinism.is_some() {
+            machine.trap_telling(&mut vcpu)?;
+        }
         let mm = Arc::new(AddressSpace::new(arena, Arc::new(machine), inherited.memory_limits));
+        if config.settings.determinism.is_some() {
+            mm.scan_text();
+        }
         let views = Arc::new(Views::new());
         let not_executable = |source| Error::NotExecutable { program: config.name.clone(), source };
         let mut program = config.program;
@@ -75,6 +83,12 @@ impl Runner {
         }
         let board = config.settings.board.clone();
         let sampling = board.map(|board| Sampling::start(board, program.execfn.to_bytes(), &mm));
+        let board = config.settings.determinism.clone();
+        let seat = board.as_ref().map(|board| inherited.seat.unwrap_or_else(|| board.seat_first()));
+        let determinism = board.zip(seat).map(|(board, seat)| {
+            let pid = board.guest_pid(seat);
+            Determinism::new(board, pid)
+        });
         let process = Process {
             mm,
             missing: Arc::default(),
@@ -88,11 +102,14 @@ impl Runner {
             threads: Threads::default(),
             answerers: Answerers::default(),
             sampling,
+            determinism,
         };
         if let Some(soft) = inherited.soft_descriptors {
             crate::sys::descriptor::set_soft_limit(soft).map_err(Error::Setup)?;
         }
-        Ok(Self { task: Task::new(vcpu, Arc::new(process), inherited.mask) })
+        let mut task = Task::new(vcpu, Arc::new(process), inherited.mask);
+        task.set_seat(seat);
+        Ok(Self { task })
     }
 
     /// Runs the guest to its end, and ends with it.
@@ -175,11 +192,15 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
             Some(fault) => deliver(task, &fault, observer),
             None => Ok(None),
         },
+        Trap::Exception { vector, .. } if syscall::tells(task, vector) => Ok(None),
         Trap::Exception { vector, code } => {
             let fault = exception_fault(task, vector, code)?;
             deliver(task, &fault, observer)
         }
-        Trap::Kicked => Ok(None),
+        Trap::Kicked => match task.on_board() {
+            Some((board, seat)) if board.is_spinning(seat) => Err(Error::Spins { at: task.vcpu.regs().rip }),
+            _ => Ok(None),
+        },
         Trap::Bad(exit) => Err(Error::BadExit(exit)),
     }
 }

@@ -91,6 +91,9 @@ pub(super) fn parse(args: &[OsString]) -> Result<Request, Error> {
         is_quiet: options.quiet,
         command: options.run.command_words(),
     };
+    if options.run.deterministic.is_some() {
+        refuse("a deterministic run cannot be recorded: samples would disturb it");
+    }
     match options.run.into_request()? {
         Request::Run(run) => Ok(Request::Record(run, to)),
         other => Ok(other),

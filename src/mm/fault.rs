@@ -74,6 +74,9 @@ impl AddressSpace {
         let block_end = ((addr / PDE_SPAN + 1) * PDE_SPAN).min(TASK_SIZE);
         let block = PageRange::new(addr / PDE_SPAN * PDE_SPAN, block_end).and_then(|block| block.intersect(whole));
         let Some(block) = block else { return Err(FaultError::Maperr) };
+        if self.is_scanned(vma) {
+            return self.fault_in_text(&inner, addr, access, (whole, vma));
+        }
         if vma.name == VmaName::Vvar {
             let prot = vma.prot;
             return self.fill_foreign(&mut inner, addr, prot);
@@ -134,6 +137,7 @@ impl AddressSpace {
             let end = ((at / PDE_SPAN + 1) * PDE_SPAN).min(range.end());
             if let (Some(block), Some((_, vma))) = (PageRange::new(at, end), inner.vmas.find(at))
                 && vma.is_accessible()
+                && !self.is_scanned(vma)
                 && vma.name != VmaName::Vvar
                 && !vma.flags.contains(VmaFlags::PRECISE)
                 && self.fill(block, vma).is_err()

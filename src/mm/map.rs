@@ -141,6 +141,7 @@ impl AddressSpace {
         if is_growing {
             self.has_growsdown.store(true, Ordering::Relaxed);
         }
+        self.forget_replaced(range);
         self.publish_stack_gap(inner);
         Ok(())
     }

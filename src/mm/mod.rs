@@ -25,12 +25,13 @@ mod report;
 mod residency;
 mod segment;
 mod text_poke;
+mod text_scan;
 mod unmap;
 mod user;
 pub mod vma;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub use arena::Arena;
 pub use brk::Brk;
@@ -40,13 +41,14 @@ pub use map::{MapRequest, Where};
 pub use report::{Landmarks, Sizes};
 
 use crate::abi::mman::Prot;
-use crate::abi::{Errno, PAGE_SIZE, PageRange, TASK_SIZE};
+use crate::abi::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, UserAddr};
 use crate::sys::copy::Hva;
 use crate::vm::Machine;
 use crate::vm::memslots::CHUNK_LEN;
 use foreign::Foreign;
 use huge_memory::HugePages;
-use vma::{DEFAULT_MAX_VMAS, Limits, Vma, VmaFlags, VmaMap, VmaName};
+use text_scan::TextScan;
+use vma::{Backing, DEFAULT_MAX_VMAS, Limits, Vma, VmaFlags, VmaMap, VmaName};
 
 /// One address space; threads share it.
 #[derive(Debug)]
@@ -62,6 +64,8 @@ pub struct AddressSpace {
     /// Is there a VMA besides the stack that grows down?
     has_growsdown: AtomicBool,
     huge_pages: HugePages,
+    /// What is known of code whose instructions are looked at first. Locked within `inner`.
+    text_scan: OnceLock<Mutex<TextScan>>,
 }
 
 #[derive(Debug)]
@@ -102,6 +106,7 @@ impl AddressSpace {
             revocations: AtomicU64::new(0),
             has_growsdown: AtomicBool::new(false),
             huge_pages: HugePages::default(),
+            text_scan: OnceLock::new(),
         }
     }
 
@@ -139,6 +144,17 @@ impl AddressSpace {
         inner.mmap_base = mmap_base(inner.limits.stack, shift);
     }
 
+    /// What is behind the page of `addr`, and the offset of `addr` in that, if it is shared memory.
+    pub fn backing_at(&self, addr: UserAddr) -> Option<(Backing, u64)> {
+        let inner = self.lock();
+        let (range, vma) = inner.vmas.find(addr.raw()).filter(|(_, vma)| vma.is_shared())?;
+        let offset = match &vma.backing {
+            Backing::File { offset, .. } | Backing::SharedAnonymous { offset, .. } => *offset,
+            _ => return None,
+        };
+        Some((vma.backing.clone(), offset + (addr.raw() - range.start())))
+    }
+
     /// End of what the guest may map (GVA).
     pub fn end(&self) -> u64 {
         self.lock().vmas.end()
@@ -147,6 +163,11 @@ impl AddressSpace {
     /// Bytes mapped.
     pub fn mapped_len(&self) -> u64 {
         self.lock().vmas.usage().total
+    }
+
+    /// `None` where code is executed as it is.
+    fn text_scan(&self) -> Option<MutexGuard<'_, TextScan>> {
+        Some(self.text_scan.get()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -167,6 +188,7 @@ impl AddressSpace {
     /// mapping, which the caller makes before it gives the lock back.
     fn clear_entries(&self, range: PageRange) {
         self.revocations.fetch_add(1, Ordering::Relaxed);
+        self.forget_text(range);
         self.machine.tables().clear(range.start(), range.end());
     }
 
@@ -209,7 +231,7 @@ fn make_hole(hva: Hva, len: u64) -> Result<(), Errno> {
 
 /// Is the VMA nothing but reserved addresses? Then it needs no host mapping of its own.
 fn is_reservation(vma: &Vma) -> bool {
-    vma.prot.is_empty() && vma.backing == vma::Backing::Anonymous
+    vma.prot.is_empty() && vma.backing == Backing::Anonymous
 }
 
 /// Reads a limit of the runner, which is the guest's at its start.

@@ -148,7 +148,9 @@ impl AddressSpace {
             left.flags -= VmaFlags::LOCKED | VmaFlags::LOCKONFAULT;
             inner.vmas.insert(to, vma.clone())?;
             inner.vmas.update(from, |vma| vma.flags = left.flags)?;
+            self.move_replaced(from, to.start());
         } else {
+            self.move_replaced(from, to.start());
             inner.vmas.move_range(from, to)?;
             self.on_host(from, make_hole)?;
         }

@@ -2,7 +2,9 @@
 
 use super::AddressSpace;
 use super::brk::Brk;
+use super::vma::{Backing, VmaName};
 use super::vma::{Usage, Vma};
+use crate::abi::mman::Prot;
 use crate::abi::{Errno, PageRange, UserAddr};
 use crate::sys::copy::Hva;
 
@@ -32,6 +34,21 @@ pub struct Sizes {
 }
 
 impl AddressSpace {
+    /// Where there may be pages that are the guest's own, or of files that it has mapped: what it can read, and of anonymous
+    /// memory what the host has pages for.
+    pub fn own_memory(&self) -> Vec<PageRange> {
+        let inner = self.lock();
+        let mut ranges = Vec::new();
+        for (range, vma) in inner.vmas.iter().filter(|(_, vma)| vma.prot.contains(Prot::READ)) {
+            match vma.backing {
+                _ if vma.name == VmaName::Vvar => {}
+                Backing::Anonymous => ranges.extend(self.resident_ranges(range)),
+                _ => ranges.push(range),
+            }
+        }
+        ranges
+    }
+
     /// Notes where the parts of the program lie.
     pub fn set_landmarks(&self, landmarks: Landmarks) {
         self.lock().landmarks = landmarks;
@@ -80,7 +97,7 @@ impl AddressSpace {
     }
 
     /// Names private anonymous memory for `/proc/self/maps` (`PR_SET_VMA_ANON_NAME` of prctl(2)); the host has agreed.
-    pub fn set_name(&self, range: PageRange, name: super::vma::VmaName) -> Result<(), Errno> {
+    pub fn set_name(&self, range: PageRange, name: VmaName) -> Result<(), Errno> {
         self.lock().vmas.update(range, |vma| vma.name = name.clone())
     }
 }

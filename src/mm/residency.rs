@@ -42,6 +42,26 @@ impl AddressSpace {
         Ok(vector)
     }
 
+    /// The parts of `range` that the host has pages for.
+    pub(super) fn resident_ranges(&self, range: PageRange) -> Vec<PageRange> {
+        const STEP: usize = 4096;
+        let mut ranges = Vec::new();
+        for run in self.arena.runs(range.start(), range.len()) {
+            let nr_pages = usize::try_from(run.len / PAGE_SIZE).unwrap_or(0);
+            let first = range.start() + (run.hva - self.arena.hva(range.start()));
+            for start in (0..nr_pages).step_by(STEP) {
+                let mut vector = vec![0u8; STEP.min(nr_pages - start)];
+                if map::resident(run.hva + start as u64 * PAGE_SIZE, &mut vector).is_err() {
+                    continue;
+                }
+                for (page, _) in (start as u64..).zip(&vector).filter(|(_, resident)| **resident & 1 != 0) {
+                    ranges.extend(PageRange::with_len(UserAddr::new(first + page * PAGE_SIZE), PAGE_SIZE));
+                }
+            }
+        }
+        ranges
+    }
+
     /// mlock2(2): `on_fault` leaves pages that are not there yet alone.
     pub fn lock_pages(&self, addr: UserAddr, len: u64, on_fault: bool) -> Result<(), Errno> {
         let Some(range) = lock_range(addr, len)? else { return Ok(()) };

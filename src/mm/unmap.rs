@@ -15,6 +15,7 @@ impl AddressSpace {
         let removed = inner.vmas.remove(range)?;
         for (range, _) in &removed {
             self.revoke(*range, make_hole)?;
+            self.forget_replaced(*range);
         }
         self.publish_stack_gap(inner);
         Ok(())

@@ -33,11 +33,24 @@ pub fn clone_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
         let mut child = Task::asleep(vcpu, Arc::clone(&process), task.signals.of_thread());
         let is_apart = !new.has(CLONE_FS) || !new.has(CLONE_FILES);
         child.exitless = Exitless::new(is_apart || task.exitless.is_barred());
+        if let Some((board, seat)) = task.on_board() {
+            let seat = board.seat_thread(Some(seat));
+            child.set_seat(seat);
+            if seat.is_none() {
+                machine.return_vcpu(child.vcpu);
+                return Err(Errno::EAGAIN);
+            }
+        }
         if let Err(errno) = adjust_child(&mut child, new) {
             machine.return_vcpu(child.vcpu);
             return Err(errno);
         }
-        start(child, *new)
+        let seat = child.seat;
+        start(child, *new).inspect_err(|_| {
+            if let (Some((board, _)), Some(seat)) = (task.on_board(), seat) {
+                board.give_back(seat);
+            }
+        })
     });
     task.signals.let_in();
     if result.is_err() {
@@ -74,15 +87,19 @@ fn run(mut task: Task, new: &NewProcess, started: &SyncSender<Result<Pid, Errno>
     }
     task.begin();
     if new.has(CLONE_PARENT_SETTID) {
-        write_tid(&task, new.parent_tid, task.tid().as_raw());
+        write_tid(&task, new.parent_tid, task.shown_tid().as_raw());
     }
     if new.has(CLONE_CHILD_SETTID) {
-        write_tid(&task, new.child_tid, task.tid().as_raw());
+        write_tid(&task, new.child_tid, task.shown_tid().as_raw());
     }
     task.process.threads.add(&task);
     // The caller waits for it.
-    let _ = started.send(Ok(task.tid()));
+    if let Some((board, seat)) = task.on_board() {
+        board.note_id(task.tid().as_raw(), board.guest_tid(seat));
+    }
+    let _ = started.send(Ok(task.shown_tid()));
     task.signals.begin();
+    task.take_turn();
     let run_loop = task.process.run_loop.clone();
     let result = run_loop.run(&mut task);
     exit::finish(task, result);

@@ -8,7 +8,6 @@ use super::{Process, Task};
 use crate::Error;
 use crate::abi::UserAddr;
 use crate::mm::AddressSpace;
-use crate::sys::call::wake_futex;
 use crate::sys::{clone, signal, thread};
 
 /// How a process ended.
@@ -52,6 +51,7 @@ pub fn finish(mut task: Task, result: Result<End, Error>) {
     task.end_sampling();
     if !matches!(result, Ok(End::Thread(_))) || task.process.threads.is_single() {
         task.note_peak_memory();
+        task.record_end();
     }
     task.end_counting();
     match result {
@@ -65,12 +65,15 @@ pub fn finish(mut task: Task, result: Result<End, Error>) {
 fn leave(mut task: Task, code: u8) {
     task.end_exitless();
     let tid = task.tid();
-    task.robust_list.hand_on(&task.process.mm, tid.as_raw());
-    let Task { vcpu, process, clear_child_tid, .. } = task;
+    task.robust_list.hand_on(&task.process, tid.as_raw());
+    let Task { vcpu, process, clear_child_tid, seat, .. } = task;
     process.mm.machine().return_vcpu(vcpu);
     let is_last = process.threads.remove(tid);
     if !is_last || is_shared(&process.mm) {
-        clear_tid(&process.mm, clear_child_tid);
+        clear_tid(&process, clear_child_tid);
+    }
+    if !is_last && let (Some(determinism), Some(seat)) = (&process.determinism, seat) {
+        determinism.board().leave(seat);
     }
     if is_last {
         // The process ends as its last thread does (`synchronize_group_exit`).
@@ -89,12 +92,11 @@ fn is_first(tid: Pid) -> bool {
 /// What a task does when it leaves memory that others use (`mm_release` in the kernel's `kernel/fork.c`).
 pub fn leave_memory(task: &mut Task) {
     task.end_sampling();
-    let mm = &task.process.mm;
     task.process.threads.leave_memory(task.tid());
-    task.robust_list.hand_on(mm, task.tid().as_raw());
+    task.robust_list.hand_on(&task.process, task.tid().as_raw());
     let clear_child_tid = std::mem::take(&mut task.clear_child_tid);
-    if is_shared(mm) {
-        clear_tid(mm, clear_child_tid);
+    if is_shared(&task.process.mm) {
+        clear_tid(&task.process, clear_child_tid);
     }
 }
 
@@ -103,20 +105,21 @@ fn is_shared(mm: &Arc<AddressSpace>) -> bool {
     Arc::strong_count(mm) > 1
 }
 
-fn clear_tid(mm: &AddressSpace, clear_child_tid: UserAddr) {
-    if !clear_child_tid.is_null() && mm.copy_out(clear_child_tid, &[0; 4]).is_ok() {
-        wake_futex(mm.hva(clear_child_tid.raw()));
+fn clear_tid(process: &Process, clear_child_tid: UserAddr) {
+    if !clear_child_tid.is_null() && process.mm.copy_out(clear_child_tid, &[0; 4]).is_ok() {
+        process.wake_futex(clear_child_tid);
     }
 }
 
 impl Process {
     /// Ends all threads, from whichever.
     pub fn end(&self, result: Result<ExitStatus, Error>) -> ! {
-        self.threads.end_all(&self.mm);
+        self.threads.end_all(self);
         if let Some(sampling) = &self.sampling {
             sampling.end();
         }
         self.run_loop.report(self, &result);
+        self.leave_run();
         end_host_process(result)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use nix::unistd::Pid;
 
+use super::determinism::Seat;
 use super::exit::{end_host_process, leave_memory};
 use super::{End, Process, RobustList, Task, ThreadSignals};
 use crate::abi::clone::{
@@ -81,11 +82,23 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
     // A signal in the child would find the parent's vCPU, and one that is caught now would come to both.
     task.signals.hold_off()?;
+    let seat = match seat_child(task, false) {
+        Ok(seat) => seat,
+        Err(errno) => {
+            task.signals.let_in();
+            return Err(errno);
+        }
+    };
     let args = new.host_args(&process.mm);
     let (mm, others) = hold_all(&process);
     let plan = mm.plan_fork();
     let forked = if new.is_plain_fork() { clone::fork() } else { clone::clone_copy(&args) };
     drop((mm, others));
+    if forked == Ok(Forked::Child) {
+        task.seat = seat;
+    } else if let (Err(_), Some((board, _)), Some(seat)) = (&forked, task.on_board(), seat) {
+        board.give_back(seat);
+    }
     if forked == Ok(Forked::Child)
         && let Err(error) = become_child(task, plan, &state, new.has(CLONE_FILES))
     {
@@ -96,17 +109,40 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     let pid = match forked? {
         Forked::Child => {
             adjust_child(task, new)?;
-            if new.is_plain_fork() && new.has(CLONE_CHILD_SETTID) {
-                write_tid(task, new.child_tid, task.tid().as_raw());
+            task.take_turn();
+            if let Some(determinism) = &task.process.determinism {
+                determinism.timers().clear();
+            }
+            if (new.is_plain_fork() || task.seat.is_some()) && new.has(CLONE_CHILD_SETTID) {
+                write_tid(task, new.child_tid, task.shown_tid().as_raw());
             }
             return Ok(0);
         }
-        Forked::Parent(pid) => pid.as_raw(),
+        Forked::Parent(pid) => {
+            if let (Some((board, _)), Some(seat)) = (task.on_board(), seat) {
+                board.note_process(seat, pid);
+            }
+            note_child(task, seat, pid)
+        }
     };
-    if new.is_plain_fork() && new.has(CLONE_PARENT_SETTID) {
+    if (new.is_plain_fork() || seat.is_some()) && new.has(CLONE_PARENT_SETTID) {
         write_tid(task, new.parent_tid, pid);
     }
     Ok(u64::from(pid.unsigned_abs()))
+}
+
+/// A place for a child in a deterministic run.
+fn seat_child(task: &Task, is_vfork: bool) -> Result<Option<Seat>, Errno> {
+    let Some((board, seat)) = task.on_board() else { return Ok(None) };
+    board.seat_child(seat, is_vfork).map(Some).ok_or(Errno::EAGAIN)
+}
+
+/// The number of a child as the guest sees it.
+fn note_child(task: &Task, seat: Option<Seat>, pid: Pid) -> i32 {
+    let (Some((board, _)), Some(seat)) = (task.on_board(), seat) else { return pid.as_raw() };
+    let shown = board.guest_pid(seat);
+    board.note_id(pid.as_raw(), shown);
+    shown
 }
 
 /// Takes every lock that the threads of a process share, in the order in which others take them: in the child there is
@@ -169,26 +205,55 @@ pub(super) fn write_tid(task: &Task, to: UserAddr, tid: i32) {
 pub fn vfork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     let mm = task.process.mm.clone();
     let mut child = child_sharing_memory(task, new, task.signals.of_child())?;
+    let seat = child.seat;
     let shared = SharedState::of(&mm);
     if let Err(errno) = task.signals.hold_off() {
         mm.machine().return_vcpu(child.vcpu);
+        give_back(task, seat);
         return Err(errno);
     }
     task.suspend_jumps();
+    if let (Some((board, own)), Some(seat)) = (task.on_board(), seat) {
+        board.hand_to_child(own, seat);
+    }
     let result = clone::vfork(&new.host_args(&mm), &mut || run_child(&mut child));
+    task.end_sleep_for_child(seat, &result);
     task.resume_jumps();
     task.vcpu.attach();
     shared.restore(&mm);
     task.signals.take_over();
     let Task { vcpu, .. } = child;
     mm.machine().return_vcpu(vcpu);
-    result.map(|pid| u64::from(pid.as_raw().unsigned_abs()))
+    result.map(|pid| u64::from(note_child(task, seat, pid).unsigned_abs()))
+}
+
+/// In place of a child that was not made.
+fn give_back(task: &Task, seat: Option<Seat>) {
+    if let (Some((board, _)), Some(seat)) = (task.on_board(), seat) {
+        board.give_back(seat);
+    }
+}
+
+impl Task {
+    /// The host lets the parent of a vfork child go on, or made no child.
+    fn end_sleep_for_child(&self, child: Option<Seat>, result: &Result<Pid, Errno>) {
+        if let (Some((board, own)), Some(child)) = (self.on_board(), child) {
+            match result {
+                Ok(_) => board.take(own),
+                Err(_) => board.take_back(own, child),
+            }
+        }
+    }
 }
 
 /// Makes a process that shares the memory while the caller goes on. Returns its pid.
 ///
 /// A thread of the runner's sleeps while it lives: the child works on that one's stack and thread-local variables.
 pub fn share_memory(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    if task.on_board().is_some() {
+        task.missing(format_args!("a process that shares the memory, in a deterministic run"));
+        return Err(Errno::ENOSYS);
+    }
     task.end_exitless_of_process();
     let mm = task.process.mm.clone();
     let child = child_sharing_memory(task, new, task.signals.of_thread())?;
@@ -229,12 +294,20 @@ fn child_sharing_memory(task: &mut Task, new: &NewProcess, signals: ThreadSignal
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
     let vcpu = task.process.take_vcpu(&state)?;
     let mut child = Task::asleep(vcpu, task.process.sharing_memory(new.has(CLONE_SIGHAND)).into(), signals);
+    child.seat = match seat_child(task, true) {
+        Ok(seat) => seat,
+        Err(errno) => {
+            task.process.mm.machine().return_vcpu(child.vcpu);
+            return Err(errno);
+        }
+    };
     match adjust_child(&mut child, new) {
         Ok(()) => {
             child.vcpu.regs_mut().rax = 0;
             Ok(child)
         }
         Err(errno) => {
+            give_back(task, child.seat);
             task.process.mm.machine().return_vcpu(child.vcpu);
             Err(errno)
         }
@@ -243,12 +316,14 @@ fn child_sharing_memory(task: &mut Task, new: &NewProcess, signals: ThreadSignal
 
 fn run_child(task: &mut Task) -> Infallible {
     task.begin();
+    task.take_turn();
     task.process.threads.add(task);
     task.signals.let_in();
     let run_loop = task.process.run_loop.clone();
     let result = run_loop.run(task);
     leave_memory(task);
     task.end_counting();
+    task.process.leave_run();
     let result = result.map(End::of_single_thread);
     if let Err(error) = &result {
         let _ = writeln!(std::io::stderr(), "kvm-se: {error}");

@@ -14,6 +14,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::Pid;
 
 use super::counting::Counters;
+use super::determinism;
 use super::sampling::Board;
 use super::{HardLimits, HardLimitsGuard, Settings, Task};
 use crate::abi::Errno;
@@ -47,6 +48,8 @@ pub struct Kept {
     pub kvm: OwnedFd,
     /// What is known of it and of the processor.
     pub platform: Option<Platform>,
+    /// The place of the thread in a deterministic run.
+    pub seat: determinism::Seat,
     /// Blocked signals.
     pub mask: SigSet,
     /// Ignored signals.
@@ -65,7 +68,7 @@ pub struct Ready {
     memfd: OwnedFd,
     // Closed if the execution fails.
     _inherited: [OwnedFd; 3],
-    _optional: [Option<OwnedFd>; 3],
+    _optional: [Option<OwnedFd>; 4],
 }
 
 impl Ready {
@@ -83,7 +86,9 @@ impl Ready {
         let trace = settings.trace.as_ref().map(|file| duplicate_for_exec(file.as_raw_fd())).transpose()?;
         let board = settings.board.as_ref().map(|board| board.memory().duplicate_for_exec()).transpose()?;
         let counters = settings.counters.as_ref().map(|counters| counters.memory().duplicate_for_exec()).transpose()?;
-        let optional = [trace, board, counters];
+        let determinism = settings.determinism.as_ref();
+        let determinism = determinism.map(|board| board.memory().duplicate_for_exec()).transpose()?;
+        let optional = [trace, board, counters, determinism];
         let inherited = [
             duplicate_for_exec(process.mm.machine().kvm_fd().as_raw_fd())?,
             duplicate_for_exec(executable.as_raw_fd())?,
@@ -97,6 +102,7 @@ impl Ready {
             writer.word(flag.into());
         }
         writer.word(settings.verbose.into());
+        writer.word(task.seat.unwrap_or(0) as u64);
         writer.word(task.signals.mask().bits());
         writer.word(process.actions.ignored().bits());
         let Limits { address_space, data, data_hard, stack, locked } = process.mm.limits();
@@ -144,12 +150,14 @@ impl Handover {
         let trace = reader.descriptor().map(|fd| Arc::new(File::from(fd)));
         let board = reader.descriptor().and_then(|fd| Board::open(fd.into()).ok()).map(Arc::new);
         let counters = reader.descriptor().and_then(|fd| Counters::open(fd.into()).ok()).map(Arc::new);
+        let determinism = reader.descriptor().and_then(|fd| determinism::Board::open(fd.into()).ok()).map(Arc::new);
         let settings = Settings {
             first: Pid::from_raw(i32::try_from(reader.word()?).ok()?),
             executable,
             trace,
             board,
             counters,
+            determinism,
             stats: reader.word()? != 0,
             missing: reader.word()? != 0,
             aslr: reader.word()? != 0,
@@ -157,6 +165,7 @@ impl Handover {
             patch: reader.word()? != 0,
             verbose: u8::try_from(reader.word()?).ok()?,
         };
+        let seat = usize::try_from(reader.word()?).ok()?;
         let mask = SigSet::from_bits(reader.word()?);
         let ignored = SigSet::from_bits(reader.word()?);
         let [address_space, data, data_hard, stack, locked] = reader.words()?;
@@ -168,12 +177,12 @@ impl Handover {
             execfn: reader.strings()?.pop()?,
             argv: reader.strings()?,
             envp: reader.strings()?,
-            random: crate::sys::random_bytes(),
+            random: random_bytes(settings.determinism.as_deref()),
             aslr,
             is_hidden: false,
         };
         let platform = Platform::from_words(&reader.list()?);
-        let kept = Kept { kvm, platform, mask, ignored, limits, hard_limits, soft_descriptors };
+        let kept = Kept { kvm, platform, seat, mask, ignored, limits, hard_limits, soft_descriptors };
         Some(Self { program, file, settings, kept })
     }
 }
@@ -185,6 +194,14 @@ impl Actions {
             .filter(|&signal| self.action(signal).is_ok_and(|action| action.handler == libc::SIG_IGN as u64))
             .fold(SigSet::EMPTY, |set, signal| set.union(SigSet::only(signal)))
     }
+}
+
+/// Bytes of `AT_RANDOM`.
+pub fn random_bytes(board: Option<&determinism::Board>) -> [u8; 16] {
+    let Some(board) = board else { return crate::sys::random_bytes() };
+    let mut bytes = [0; 16];
+    board.fill_random(&mut bytes);
+    bytes
 }
 
 /// Most bytes in a file that this process writes, memfds included. What can be found out again stays out of it.

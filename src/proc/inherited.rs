@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use super::HardLimits;
+use super::determinism::Seat;
 use super::handover::Kept;
 use crate::mm;
 use crate::mm::vma::Limits;
@@ -26,6 +27,8 @@ pub struct Inherited {
     pub kvm: Option<OwnedFd>,
     /// What that program knew of it.
     pub platform: Option<Platform>,
+    /// The place of the thread in a deterministic run, if a program before this one had one.
+    pub seat: Option<Seat>,
     /// Soft limit on descriptors, if it is to be set at the end of the start.
     pub soft_descriptors: Option<u64>,
 }
@@ -40,7 +43,7 @@ impl Inherited {
             SigAction { handler, flags, restorer, mask: SigSet::from_bits(mask) }
         });
         let inherited = match kept {
-            Some(Kept { kvm, platform, mask, ignored, limits, hard_limits, soft_descriptors }) => {
+            Some(Kept { kvm, platform, seat, mask, ignored, limits, hard_limits, soft_descriptors }) => {
                 let ignore = SigAction { handler: libc::SIG_IGN as u64, ..SigAction::default() };
                 for signal in (1..=MAX_SIGNAL).filter(|&signal| ignored.contains(signal)) {
                     let _ = actions.replace(signal, ignore);
@@ -52,6 +55,7 @@ impl Inherited {
                     limits: hard_limits,
                     kvm: Some(kvm),
                     platform,
+                    seat: Some(seat),
                     soft_descriptors: Some(soft_descriptors),
                 }
             }
@@ -62,6 +66,7 @@ impl Inherited {
                 limits: HardLimits::inherited(),
                 kvm: None,
                 platform: None,
+                seat: None,
                 soft_descriptors: None,
             },
         };

@@ -4,6 +4,7 @@ pub mod aio;
 mod answerers;
 pub mod clone;
 pub mod counting;
+pub mod determinism;
 pub mod exit;
 pub mod exitless;
 pub mod fork;
@@ -24,6 +25,7 @@ mod threads;
 pub mod view;
 
 pub use answerers::Answerers;
+pub use determinism::Determinism;
 pub use exit::{End, ExitStatus};
 pub use handover::Handover;
 pub use inherited::Inherited;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use super::aio::AsyncIo;
 use super::view::Views;
-use super::{Answerers, End, ExitStatus, HardLimits, Missing, Sampling, Settings, Task, Threads};
+use super::{Answerers, Determinism, End, ExitStatus, HardLimits, Missing, Sampling, Settings, Task, Threads};
 use crate::Error;
-use crate::abi::Errno;
+use crate::abi::{Errno, UserAddr};
 use crate::mm::AddressSpace;
 use crate::signal::action::Actions;
+use crate::sys::call::wake_futex;
 use crate::vm::{Vcpu, VcpuState};
 
 /// What all threads of the guest process share.
@@ -40,6 +41,8 @@ pub struct Process {
     pub answerers: Answerers,
     /// How it is profiled, if it is.
     pub sampling: Option<Sampling>,
+    /// What makes the run deterministic, if it is.
+    pub determinism: Option<Determinism>,
 }
 
 impl Process {
@@ -60,6 +63,7 @@ impl Process {
             threads: Threads::sharing_memory(&self.threads),
             answerers: Answerers::default(),
             sampling: self.sampling.as_ref().map(Sampling::sharing_memory),
+            determinism: self.determinism.as_ref().map(Determinism::sharing_memory),
         }
     }
 }
@@ -70,6 +74,30 @@ impl Process {
         // To make one needs the limit on descriptors out of the way.
         let _limits = self.limits.hold();
         self.mm.machine().take_vcpu(state).map_err(|_| Errno::EAGAIN)
+    }
+}
+
+impl Process {
+    /// Wakes a waiter of the futex at `addr`.
+    pub fn wake_futex(&self, addr: UserAddr) {
+        match &self.determinism {
+            None => wake_futex(self.mm.hva(addr.raw())),
+            Some(determinism) => {
+                determinism.board().wake(determinism.futex_key(&self.mm, addr), u32::MAX, 1);
+            }
+        }
+    }
+
+    /// The guest's number of what the host calls `id`.
+    pub fn shown_id(&self, id: i32) -> i32 {
+        self.determinism.as_ref().map_or(id, |determinism| determinism.board().guest_id(id))
+    }
+
+    /// The process ends, and whoever is next in a deterministic run goes on.
+    pub(super) fn leave_run(&self) {
+        if let Some(determinism) = &self.determinism {
+            determinism.board().leave_process();
+        }
     }
 }
 

@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Process;
 use crate::abi::{UserAddr, UserPtr};
-use crate::mm::AddressSpace;
-use crate::sys::call::wake_futex;
 
 /// What set_robust_list(2) said, where other threads can read it.
 #[derive(Clone, Debug, Default)]
@@ -41,19 +40,19 @@ impl RobustList {
         self.0.store(head.raw(), Ordering::Relaxed);
     }
 
-    /// Marks the locks that the thread `tid`, which ends, still holds, and wakes a waiter of each.
-    pub fn hand_on(&self, mm: &AddressSpace, tid: i32) {
+    /// Marks the locks that the thread `tid` of `process`, which ends, still holds, and wakes a waiter of each.
+    pub fn hand_on(&self, process: &Process, tid: i32) {
         let head = self.head();
         if !head.is_null() {
             // As in the kernel, a list that cannot be read ends the walk.
-            let _ = Walk { mm, tid: tid.cast_unsigned() }.list(head.raw());
+            let _ = Walk { process, tid: process.shown_id(tid).cast_unsigned() }.list(head.raw());
             self.set_head(UserAddr::NULL);
         }
     }
 }
 
 struct Walk<'a> {
-    mm: &'a AddressSpace,
+    process: &'a Process,
     tid: u32,
 }
 
@@ -81,7 +80,7 @@ impl Walk<'_> {
     }
 
     fn word(&self, at: u64) -> Option<u64> {
-        self.mm.read(UserPtr::<u64>::new(UserAddr::new(at))).ok()
+        self.process.mm.read(UserPtr::<u64>::new(UserAddr::new(at))).ok()
     }
 
     /// `handle_futex_death`.
@@ -90,24 +89,24 @@ impl Walk<'_> {
             return None;
         }
         let addr = UserAddr::new(at);
-        let mut value: u32 = self.mm.read(UserPtr::new(addr)).ok()?;
+        let mut value: u32 = self.process.mm.read(UserPtr::new(addr)).ok()?;
         loop {
             if is_pending && !is_pi && value == 0 {
                 // It was unlocked, and the thread ended before it could wake a waiter.
-                wake_futex(self.mm.hva(at));
+                self.process.wake_futex(addr);
                 return Some(());
             }
             if value & libc::FUTEX_TID_MASK != self.tid {
                 return Some(());
             }
             let marked = value & libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED;
-            match self.mm.compare_exchange(addr, value, marked).ok()? {
+            match self.process.mm.compare_exchange(addr, value, marked).ok()? {
                 seen if seen == value => break,
                 seen => value = seen,
             }
         }
         if !is_pi && value & libc::FUTEX_WAITERS != 0 {
-            wake_futex(self.mm.hva(at));
+            self.process.wake_futex(addr);
         }
         Some(())
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use nix::unistd::Pid;
 
 use super::counting::Counters;
+use super::determinism;
 use super::sampling::Board;
 
 /// Settings of a run. They pass to the programs that the first one executes.
@@ -22,6 +23,8 @@ pub struct Settings {
     pub board: Option<Arc<Board>>,
     /// What those who report on the run share with its processes.
     pub counters: Option<Arc<Counters>>,
+    /// What the processes of a deterministic run share.
+    pub determinism: Option<Arc<determinism::Board>>,
     /// Does the first process report itself what it cost? Then others do not count.
     pub stats: bool,
     /// Report what was missing.

@@ -52,6 +52,16 @@ impl SharedMemory {
         duplicate_for_exec(self.file.as_raw_fd())
     }
 
+    /// The file, which may be longer.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where the byte at `offset` is mapped (HVA).
+    pub(super) fn hva(&self, offset: usize) -> u64 {
+        (self.region.as_ptr().addr() + offset) as u64
+    }
+
     /// The word at `offset`, which is a multiple of 8 inside.
     #[inline]
     pub(super) fn word(&self, offset: usize) -> &AtomicU64 {

@@ -232,7 +232,7 @@ impl Task {
     fn attend(&mut self) -> Option<SigInfo> {
         let info = self.signals.dequeue();
         self.stop_if_wanted();
-        info
+        info.map(|info| self.as_shown(info))
     }
 
     /// Does what the signal's action says; returns how the process ends, if it does.

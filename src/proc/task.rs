@@ -6,12 +6,14 @@ use std::sync::Arc;
 use nix::unistd::Pid;
 
 use super::counting::Counted;
+use super::determinism::{Board, Seat};
 use super::exitless::Exitless;
 use super::sampling::Sampled;
 use super::stop::StopPoint;
 use super::{Process, RobustList, ThreadSignals};
 use crate::abi::{Errno, UserAddr};
 use crate::signal::extended::Layout;
+use crate::signal::held::SigInfo;
 use crate::signal::mask::SigSet;
 use crate::sys::vdso::HostVdso;
 use crate::vm::{Clocks, Ids, Trap, Vcpu, VmError};
@@ -48,6 +50,8 @@ pub struct Task {
     /// How it counts what it does, if anybody wants to know.
     pub(super) counted: Option<Box<Counted>>,
     tid: Pid,
+    /// Its place among the threads of a deterministic run.
+    pub(super) seat: Option<Seat>,
 }
 
 impl Task {
@@ -80,6 +84,7 @@ impl Task {
             sampled: None,
             counted: None,
             tid: nix::unistd::gettid(),
+            seat: None,
         }
     }
 
@@ -91,6 +96,9 @@ impl Task {
         self.stop_point = Arc::default();
         self.begin_sampling();
         self.begin_counting();
+        if let Some((board, seat)) = self.on_board() {
+            board.sit(seat);
+        }
     }
 
     /// The user and group ids of the thread may be others from now on, or later without its doing.
@@ -122,6 +130,61 @@ impl Task {
             };
             self.vcpu.set_clocks(clocks, mm.machine().system());
         }
+    }
+
+    /// It has the place `seat` among the threads of a deterministic run.
+    pub fn set_seat(&mut self, seat: Option<Seat>) {
+        self.seat = seat;
+    }
+
+    /// What the threads of a deterministic run share, and its own place there.
+    #[inline]
+    pub fn on_board(&self) -> Option<(&Board, Seat)> {
+        let determinism = self.process.determinism.as_ref()?;
+        Some((determinism.board(), self.seat?))
+    }
+
+    /// The calling host thread takes its place, and has the baton when this returns.
+    pub(super) fn take_turn(&self) {
+        if let Some((board, seat)) = self.on_board() {
+            board.take(seat);
+        }
+    }
+
+    /// The process ends by this thread.
+    pub(super) fn record_end(&self) {
+        if let Some((board, seat)) = self.on_board()
+            && board.is_recorded()
+        {
+            board.record_end(board.guest_tid(seat), self.vcpu.regs(), &self.process.mm);
+        }
+    }
+
+    /// A siginfo as the guest sees it: numbers of processes are its own, and processor times the run's.
+    pub fn as_shown(&self, mut info: SigInfo) -> SigInfo {
+        const SI_TIMER: i32 = -2;
+        let names_process = info.code <= 0 && info.code != SI_TIMER || info.signal == libc::SIGCHLD && info.code < 0x80;
+        if let Some((board, _)) = self.on_board()
+            && names_process
+        {
+            info.rest[0] = board.guest_id(info.rest[0].cast_signed()).cast_unsigned();
+            if info.signal == libc::SIGCHLD && info.code > 0 {
+                info.rest[4..8].fill(0);
+            }
+        }
+        info
+    }
+
+    /// Before it executes a program, as the only thread of its process.
+    pub fn become_first(&self) {
+        if let Some((board, seat)) = self.on_board() {
+            board.become_first(seat);
+        }
+    }
+
+    /// Its thread id as the guest sees it.
+    pub fn shown_tid(&self) -> Pid {
+        self.on_board().map_or(self.tid, |(board, seat)| Pid::from_raw(board.guest_tid(seat)))
     }
 
     /// Its thread id, which is the host thread's.

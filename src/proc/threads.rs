@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::unistd::Pid;
 
 use super::stop::{StopPoint, StopPoints, note_end};
-use super::{RobustList, Task};
-use crate::mm::AddressSpace;
+use super::{Process, RobustList, Task};
 
 /// The threads that live.
 #[derive(Debug, Default)]
@@ -93,16 +92,16 @@ impl Threads {
     }
 
     /// Ends all threads but the calling one as far as others can tell: from now on nobody else ends the process.
-    pub(super) fn end_all(&self, mm: &AddressSpace) {
+    pub(super) fn end_all(&self, process: &Process) {
         // Threads that come later wait here for the end.
         mem::forget(self.begin_end());
-        self.hand_on_all(mm);
+        self.hand_on_all(process);
     }
 
     /// Hands on what any thread holds, before all of them end.
-    pub fn hand_on_all(&self, mm: &AddressSpace) {
+    pub fn hand_on_all(&self, process: &Process) {
         for (tid, robust_list) in &*self.lock() {
-            robust_list.hand_on(mm, *tid);
+            robust_list.hand_on(process, *tid);
         }
     }
 

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "the `syscall` instruction")]
 
 use std::arch::{asm, global_asm};
+use std::time::Duration;
 
 use super::capture;
 use crate::abi::Errno;
@@ -104,6 +105,16 @@ pub fn wake_futex(word: u64) {
     let wake = u64::from(libc::FUTEX_WAKE.unsigned_abs());
     // SAFETY: FUTEX_WAKE writes nothing.
     let _ = unsafe { host_call(libc::SYS_futex.cast_unsigned(), [word, wake, 1, 0, 0, 0]) };
+}
+
+/// Sleeps while the futex at `word`, an address of the runner's that its processes may share, holds `value`; until it is
+/// woken, a signal comes or `most` has passed.
+pub fn wait_futex(word: u64, value: u32, most: Duration) {
+    let wait = u64::from(libc::FUTEX_WAIT.unsigned_abs());
+    let timeout = [most.as_secs(), u64::from(most.subsec_nanos())];
+    let args = [word, wait, value.into(), timeout.as_ptr().addr() as u64, 0, 0];
+    // SAFETY: the kernel reads one timespec and the word.
+    let _ = unsafe { host_call(libc::SYS_futex.cast_unsigned(), args) };
 }
 
 pub(super) fn effective_capabilities() -> u64 {

@@ -117,6 +117,14 @@ pub fn is_caught() -> bool {
     CAUGHT.with(|caught| caught.slot.is_full.load(Ordering::SeqCst))
 }
 
+/// The signal in the slot.
+pub fn caught_signal() -> Option<i32> {
+    CAUGHT.with(|caught| {
+        let signal = caught.slot.words[0].load(Ordering::Relaxed) & u64::from(u32::MAX);
+        caught.slot.is_full.load(Ordering::SeqCst).then_some(i32::try_from(signal).unwrap_or(0))
+    })
+}
+
 /// Empties the slot. The host goes on blocking everything until its mask is set.
 pub fn take_caught() -> Option<RawSigInfo> {
     CAUGHT.with(|caught| caught.slot.take())

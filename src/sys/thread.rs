@@ -3,11 +3,15 @@
 #![expect(unsafe_code, reason = "ends the calling thread alone")]
 
 use std::io;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
+use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_getaffinity};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
 use crate::abi::Errno;
@@ -54,6 +58,38 @@ fn prepare_library() -> io::Result<()> {
 pub fn nr_processors() -> usize {
     let own = sched_getaffinity(Pid::from_raw(0));
     own.map_or(1, |set| (0..CpuSet::count()).filter(|&processor| set.is_set(processor) == Ok(true)).count())
+}
+
+/// Waits until the process is dead, a zombie or gone, but not longer than `most`; returns whether it is.
+pub fn wait_for_death(process: Pid, most: Duration) -> bool {
+    // SAFETY: makes a descriptor.
+    let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) };
+    let Ok(raw @ 0..) = RawFd::try_from(raw) else { return Errno::last_os_error() == Errno::ESRCH };
+    // SAFETY: the kernel has just made it, so nobody else owns it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(raw) };
+    let mut polled = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    let end = Instant::now() + most;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match poll(&mut polled, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            Ok(count) => return count > 0,
+            // Signals of the guest's come at any time.
+            Err(_) if !left.is_zero() => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Processor time of a thread of this process, or of all threads of another one.
+pub fn processor_time(process: Pid, thread: Pid) -> Option<Duration> {
+    /// `CPUCLOCK_SCHED` and `CPUCLOCK_PERTHREAD_MASK` of the kernel's `include/linux/posix-timers.h`.
+    const OF_PROCESS: i32 = 2;
+    const OF_THREAD: i32 = 4;
+    let is_own = process == Pid::this();
+    let clock =
+        if is_own { !thread.as_raw() << 3 | OF_PROCESS | OF_THREAD } else { !process.as_raw() << 3 | OF_PROCESS };
+    let time = clock_gettime(ClockId::from_raw(clock)).ok()?;
+    Some(Duration::new(time.tv_sec().unsigned_abs(), u32::try_from(time.tv_nsec()).ok()?))
 }
 
 /// unshare(2): what the calling thread shares with others becomes its own, `CLONE_FS` or `CLONE_FILES`.

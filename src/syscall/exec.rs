@@ -65,10 +65,11 @@ fn execute(task: &mut Task, request: &Request) -> SysResult {
         // A signal that is caught and not delivered would be lost with this image.
         task.signals.hold_off()?;
         // The others end with the execution.
-        process.threads.hand_on_all(&process.mm);
+        process.threads.hand_on_all(&process);
         task.end_sampling_of_process();
         task.note_peak_memory();
         leave_memory(task);
+        task.become_first();
         let errno = ready.execute(&task.process.settings);
         task.signals.let_in();
         task.resume_sampling();

@@ -5,6 +5,7 @@ pub mod arg;
 mod attr;
 mod clone;
 mod descriptor;
+mod deterministic;
 mod event;
 mod exec;
 mod exitless;
@@ -55,6 +56,7 @@ mod xattr;
 use crate::abi::{Errno, UserAddr};
 use crate::proc::counting::Begun;
 use crate::proc::{End, Settings, Task};
+pub use deterministic::tells;
 use exitless::Kind;
 pub use handler::Handler;
 pub use show::signal as signal_name;
@@ -118,6 +120,8 @@ impl IntoSysResult for u64 {
 pub struct Observer {
     /// `--strace`
     pub tracer: Option<Tracer>,
+    /// `--deterministic`
+    pub is_deterministic: bool,
 }
 
 /// Executes the system call that the task's registers ask for and writes its result to them.
@@ -178,7 +182,8 @@ impl Observer {
     /// The one that the settings ask for, if they do.
     pub fn of(settings: &Settings) -> Option<Self> {
         let tracer = settings.trace.clone().map(|to| Tracer::new(to, settings.first));
-        tracer.is_some().then_some(Self { tracer })
+        let is_deterministic = settings.determinism.is_some();
+        (tracer.is_some() || is_deterministic).then_some(Self { tracer, is_deterministic })
     }
 }
 
@@ -187,7 +192,11 @@ impl Observer {
 fn execute_watched(task: &mut Task, observer: Option<&Observer>, nr: u64, args: &[u64; 6]) -> SysResult {
     let traced = observer.and_then(|observer| Some((observer.tracer.as_ref()?, Call::new(task, nr, args))));
     let counting = Counting::begin(task, nr, args);
-    let result = if traced.is_some() { execute(task, nr, args) } else { execute_exit(task, nr, args) };
+    let result = match observer {
+        None => execute_exit(task, nr, args),
+        Some(observer) if observer.is_deterministic => deterministic::execute(task, nr, args),
+        Some(_) => execute(task, nr, args),
+    };
     if let Some(counting) = counting {
         counting.end(task, &result);
     }

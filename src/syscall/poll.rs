@@ -122,6 +122,6 @@ pub(super) fn sys_pselect6(
 
 /// A set of `count` descriptors. The host never looks at the bits above, as Linux does not at those of numbers that
 /// its table of descriptors has no room for.
-fn fd_set(addr: UserAddr, count: i32) -> HostArg<'static> {
+pub(super) fn fd_set(addr: UserAddr, count: i32) -> HostArg<'static> {
     HostArg::Guest(addr, u64::try_from(count).unwrap_or(0).div_ceil(64) * 8)
 }

@@ -51,6 +51,18 @@ pub(super) fn redirected(task: &Task, dir: Option<Fd>, path: &[u8]) -> Option<CS
     }
 }
 
+/// A path that begins with a process's folder of /proc, by the number that the host has for it. In a deterministic run
+/// the guest has numbers of its own.
+pub(super) fn with_host_id(task: &Task, path: CString) -> CString {
+    let Some((board, _)) = task.on_board() else { return path };
+    let Some(rest) = path.to_bytes().strip_prefix(b"/proc/") else { return path };
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    let number = std::str::from_utf8(&rest[..end]).ok().and_then(|number| number.parse().ok());
+    let Some(host) = number.map(|number| board.host_id(number)) else { return path };
+    let tail = String::from_utf8_lossy(&rest[end..]);
+    CString::new(format!("/proc/{host}{tail}")).unwrap_or(path)
+}
+
 /// The last part of a path that may have to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaf {

@@ -206,19 +206,40 @@ pub(super) fn sys_rt_sigtimedwait(
         return Err(Errno::EINVAL);
     }
     let set = task.process.mm.read(set)?;
-    if task.signals.held().first(set).is_none() {
-        // One that comes before or while the host waits ends the wait, and is not delivered.
-        task.signals.begin_taking(task.signals.mask().minus(set));
-        let result = task.host(libc::SYS_rt_sigtimedwait, args![set.as_bytes(), info, timeout, len]);
-        task.signals.end_wait(task.signals.mask(), result);
-        if result.is_ok() || task.signals.held().first(set).is_none() {
-            return result;
-        }
+    if let Some(result) = take_from_host(task, set, info, timeout.into()) {
+        return result;
     }
     if !timeout.is_null() {
         check_timespec(task.process.mm.read(timeout)?)?;
     }
     take_held(task, set, info)
+}
+
+/// Takes a signal of `set`, if there is one, without waiting: `EAGAIN` if there is none.
+pub(super) fn take_pending(task: &mut Task, set: SigSet, info: UserPtr<SigInfo>) -> Result<u64, Errno> {
+    let now = [0u8; size_of::<libc::timespec>()];
+    match take_from_host(task, set, info, HostArg::In(&now)) {
+        Some(result) => result,
+        None => take_held(task, set, info),
+    }
+}
+
+/// What the host says to rt_sigtimedwait(2); `None` if a signal waits here.
+fn take_from_host(
+    task: &mut Task,
+    set: SigSet,
+    info: UserPtr<SigInfo>,
+    timeout: HostArg<'_>,
+) -> Option<Result<u64, Errno>> {
+    if task.signals.held().first(set).is_some() {
+        return None;
+    }
+    // One that comes before or while the host waits ends the wait, and is not delivered.
+    task.signals.begin_taking(task.signals.mask().minus(set));
+    let args = &mut [HostArg::In(set.as_bytes()), info.into(), timeout, SIGSET_LEN.into()];
+    let result = task.host(libc::SYS_rt_sigtimedwait, args);
+    task.signals.end_wait(task.signals.mask(), result);
+    (result.is_ok() || task.signals.held().first(set).is_none()).then_some(result)
 }
 
 /// Takes the first of `set` of those that are pending here; lower numbers that the host has come before it.

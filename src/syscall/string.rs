@@ -52,6 +52,7 @@ impl Task {
     fn path_from(&self, dir: Option<Fd>, path: PathPtr) -> HostString {
         match self.string(path.0, PATH_MAX) {
             HostString::Copied(name) => {
+                let name = procfs::with_host_id(self, name);
                 HostString::Copied(procfs::redirected(self, dir, name.to_bytes()).unwrap_or(name))
             }
             other => other,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use zerocopy::IntoBytes;
 
 use super::arg::Fd;
+use super::deterministic::view::without_host;
 use super::host::{HostArg, args};
 use super::iovec::{HostIovecs, Iovec, MAX_RW_COUNT};
 use super::procfs::is_runner_descriptor;
@@ -175,7 +176,8 @@ fn read_text(task: &mut Task, open: &OpenView, at: u64, to: UserAddr, len: u64) 
             // What has come meanwhile is pending as well.
             let _ = task.signals.held();
             let host = host_text(task, open)?;
-            let text: Arc<[u8]> = view::text(task, open.shown, &host).into();
+            let text = view::text(task, open.shown, &host);
+            let text: Arc<[u8]> = without_host(task, open.shown.view, text).into();
             task.process.views.keep_text(open.file, fd, Some(&text));
             text
         }

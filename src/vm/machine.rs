@@ -83,6 +83,8 @@ pub struct Machine {
     pads: Mutex<Option<Pads>>,
     /// Do all vCPUs so far show the host's time-stamp counter?
     has_host_tsc: AtomicBool,
+    /// Do vCPUs trap instructions that tell, where they can?
+    traps_telling: AtomicBool,
     /// vCPUs that nobody drives. Locked before the page tables, where both are.
     pool: Pool,
 }
@@ -131,6 +133,7 @@ impl Machine {
             platform,
             pads: Mutex::default(),
             has_host_tsc: AtomicBool::new(true),
+            traps_telling: AtomicBool::new(false),
             pool: Pool::default(),
         };
         machine.place_stubs(code)?;
@@ -177,6 +180,27 @@ impl Machine {
     /// GPA of the arena byte at `hva`, which from now on is backed by a memslot.
     pub fn back(&self, hva: u64) -> Result<u64, VmError> {
         self.slots.back(&self.vm, hva)
+    }
+
+    /// What `cpuid` shows where KVM decides it: eax, ebx, ecx, edx. `None` where the processor itself does.
+    pub fn cpuid_shown(&self, leaf: u32, subleaf: u32) -> Option<[u32; 4]> {
+        const HAS_SUBLEAVES: u32 = 1;
+        if self.platform.flavour.landing == Landing::Ring3 {
+            return None;
+        }
+        let is_asked = |entry: &&kvm_bindings::kvm_cpuid_entry2| {
+            entry.function == leaf && (entry.flags & HAS_SUBLEAVES == 0 || entry.index == subleaf)
+        };
+        let entry = self.platform.cpuid.as_slice().iter().find(is_asked);
+        Some(entry.map_or([0; 4], |entry| [entry.eax, entry.ebx, entry.ecx, entry.edx]))
+    }
+
+    /// The guest is not to see the host's time, and instructions that tell are trapped as far as the processor and KVM can:
+    /// by `vcpu` and those that are made later.
+    pub fn trap_telling(&self, vcpu: &mut Vcpu) -> Result<(), VmError> {
+        self.has_host_tsc.store(false, Ordering::Relaxed);
+        self.traps_telling.store(true, Ordering::Relaxed);
+        vcpu.trap_telling()
     }
 
     /// Is the guest's time-stamp counter the host's?
@@ -440,7 +464,11 @@ impl Machine {
             cr4: self.platform.cr4,
             pages,
         };
-        Vcpu::new(fd, setup)
+        let mut vcpu = Vcpu::new(fd, setup)?;
+        if self.traps_telling.load(Ordering::Relaxed) {
+            vcpu.trap_telling()?;
+        }
+        Ok(vcpu)
     }
 
     /// A fork child would keep the whole VM alive by a mapping of its own.

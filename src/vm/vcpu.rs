@@ -64,6 +64,8 @@ pub(super) struct VcpuPages {
 
 const MSR_LSTAR: u32 = 0xc000_0082;
 const MSR_SFMASK: u32 = 0xc000_0084;
+/// Has KVM offer CPUID faulting, and turns it on (MSR_PLATFORM_INFO, MSR_MISC_FEATURES_ENABLES).
+pub(super) const CPUID_FAULTING: [(u32, u64); 2] = [(0xce, 1 << 31), (0x140, 1)];
 
 /// How the state in `regs` is to be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -563,6 +565,16 @@ impl Vcpu {
         let msrs = Msrs::from_entries(&entries).map_err(|_| VmError::Full("model-specific registers"))?;
         let written = self.fd.set_msrs(&msrs).map_err(VmError::ioctl("KVM_SET_MSRS"))?;
         if written == entries.len() { Ok(()) } else { Err(VmError::Capability("a model-specific register it needs")) }
+    }
+
+    /// Makes `rdtsc` and `cpuid` exceptions of user code, as far as this KVM can. To be called before anything runs.
+    pub(super) fn trap_telling(&mut self) -> Result<(), VmError> {
+        const TSD: u64 = 1 << 2;
+        self.setup.cr4 |= TSD;
+        self.load_special_registers()?;
+        // Where KVM does not offer it, the instruction stays what it is.
+        let _ = self.set_msrs(&CPUID_FAULTING);
+        Ok(())
     }
 
     /// Everything that a kernel would set up at boot. KVM gets it when the vCPU first runs.

@@ -6,6 +6,7 @@ pub mod exception;
 pub mod operand;
 pub mod paging;
 pub mod regs;
+pub mod telling;
 pub mod tsc;
 pub mod xstate;
 

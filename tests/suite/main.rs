@@ -11,10 +11,12 @@
 //! | `KVM_SE_STRESS=N` | how many random operations the stress tests make |
 //! | `KVM_SE_RACES=N`, `=Nr` | for how many seconds, or how many rounds, each race is run; says how many rounds it were |
 //! | `KVM_SE_PROFILE_SAMPLES=N` | how many samples a profile of known shares has; from 20,000 on, three points are all that one may be off |
+//! | `KVM_SE_VERIFY_RUNS=N` | how often each deterministic run is made; 5 unless said |
 //! | `KVM_SE_TIME_FACTOR=N` | all time limits are N times as long |
 
 mod command_line;
 mod compare;
+mod determinism;
 mod invocation;
 mod machine;
 mod memory_counts;
@@ -68,6 +70,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     trials.extend(memory_counts::trials());
     trials.extend(profile::trials());
     trials.extend(stat::trials());
+    trials.extend(determinism::trials());
     trials.extend(stress::trials());
     trials.extend(races::trials()?);
     Ok(trials)

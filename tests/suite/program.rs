@@ -10,10 +10,13 @@ use std::time::SystemTime;
 use crate::machine::{find_program, package};
 
 /// Folders of `testprogs/` whose programs have their own drivers: single tests, and the benchmarks.
-const DRIVEN: [&str; 4] = ["guests", "bench", PROFILE, RACES];
+const DRIVEN: [&str; 5] = ["guests", "bench", PROFILE, RACES, DETERMINISM];
 
 /// The folder of the programs that run round after round.
 const RACES: &str = "races";
+
+/// The folder of the programs that are run deterministically.
+const DETERMINISM: &str = "determinism";
 
 /// The folder of the programs that are profiled.
 const PROFILE: &str = "profile";
@@ -105,6 +108,12 @@ impl Program {
         found.ok_or_else(|| format!("there is no {PROFILE}/{name}"))
     }
 
+    /// A program of `testprogs/determinism`.
+    pub(crate) fn determinism(name: &str) -> Result<Self, String> {
+        let found = deterministic()?.into_iter().find(|program| program.name == name);
+        found.ok_or_else(|| format!("there is no {DETERMINISM}/{name}"))
+    }
+
     /// The compiler that makes it.
     pub(crate) fn compiler(&self) -> Compiler {
         self.compiler
@@ -156,6 +165,11 @@ fn profiled() -> Result<Vec<Program>, String> {
     of_areas(|area| area.ends_with(PROFILE))
 }
 
+/// The programs that are run deterministically.
+fn deterministic() -> Result<Vec<Program>, String> {
+    of_areas(|area| area.ends_with(DETERMINISM))
+}
+
 /// The programs that run round after round.
 pub(crate) fn races() -> Result<Vec<Program>, String> {
     of_areas(|area| area.ends_with(RACES))
@@ -182,6 +196,7 @@ pub(crate) fn build_all(dir: &Path) -> Result<(), String> {
         .into_iter()
         .chain(profiled()?)
         .chain(races()?)
+        .chain(deterministic()?)
         .chain(guests())
         .try_for_each(|program| program.build(&program.place_below(dir)))
 }

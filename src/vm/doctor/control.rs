@@ -6,6 +6,7 @@ use super::check::{Answer, Check, Failure, Need};
 use super::host;
 use super::routines::Routine;
 use super::scratch::Scratch;
+use crate::vm::vcpu::CPUID_FAULTING;
 use crate::vm::{Trap, Vcpu, VmError};
 use crate::x86::{UserRegs, Vector};
 
@@ -39,14 +40,11 @@ fn cpuid_table(scratch: &mut Scratch) -> Result<Answer, Failure> {
 }
 
 fn cpuid_fault(scratch: &mut Scratch) -> Result<Answer, Failure> {
-    const PLATFORM_INFO: u32 = 0xce;
-    const CAN_FAULT: u64 = 1 << 31;
-    const MISC_FEATURES_ENABLES: u32 = 0x140;
-    if scratch.vcpu.set_msrs(&[(PLATFORM_INFO, CAN_FAULT), (MISC_FEATURES_ENABLES, 1)]).is_err() {
-        return Ok(Answer::no("this KVM does not offer it"));
+    if scratch.vcpu.set_msrs(&CPUID_FAULTING).is_err() {
+        return Ok(Answer::no("deterministic runs replace it in code"));
     }
     let regs = UserRegs { rdi: NAME_LEAF.into(), ..Scratch::at(Routine::Cpuid) };
-    is_trapped(scratch, "cpuid", regs, "each use can be answered by the runner", "it runs on the CPU itself")
+    is_trapped(scratch, "cpuid", regs, "deterministic runs answer each use", "deterministic runs replace it in code")
 }
 
 fn rdtsc_fault(scratch: &mut Scratch) -> Result<Answer, Failure> {
@@ -57,7 +55,7 @@ fn rdtsc_fault(scratch: &mut Scratch) -> Result<Answer, Failure> {
     fd.set_sregs(&sregs).map_err(VmError::ioctl("KVM_SET_SREGS"))?;
     scratch.vcpu.restart(Scratch::at(Routine::Rdtsc))?;
     let regs = Scratch::at(Routine::Rdtsc);
-    is_trapped(scratch, "rdtsc", regs, "its time can be made repeatable", "its time cannot be made repeatable")
+    is_trapped(scratch, "rdtsc", regs, "deterministic runs answer each use", "deterministic runs replace it in code")
 }
 
 fn is_trapped(scratch: &mut Scratch, what: &str, regs: UserRegs, yes: &str, no: &str) -> Result<Answer, Failure> {

@@ -1,0 +1,3 @@
+//! Runs as a reference for others.
+
+pub mod compare;

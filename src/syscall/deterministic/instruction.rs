@@ -1,0 +1,137 @@
+//! Instructions that tell, executed here: replaced in the guest's code, or trapped by the processor where it can.
+
+use std::arch::x86_64::__cpuid_count;
+
+use iced_x86::{Instruction, Mnemonic, Register};
+
+use super::timer;
+use crate::proc::Task;
+use crate::proc::determinism::clock;
+use crate::x86::{UserRegs, Vector, telling};
+
+/// Executes the instruction at the task's rip, if it is one that tells and made this exception. A point where another
+/// thread may go on.
+pub fn tells(task: &mut Task, vector: Vector) -> bool {
+    const LONGEST: usize = 15;
+    if task.on_board().is_none() || !matches!(vector, Vector::UD | Vector::GP) {
+        return false;
+    }
+    let rip = task.vcpu.regs().rip;
+    let mut code = [0; LONGEST];
+    let len = task.process.mm.original_code(rip, &mut code);
+    let Some(instruction) = telling::decode(&code[..len], rip) else { return false };
+    let mut regs = *task.vcpu.regs();
+    if instruction.has_lock_prefix() || execute(task, &instruction, &mut regs).is_none() {
+        return false;
+    }
+    regs.rip = instruction.next_ip();
+    *task.vcpu.regs_mut() = regs;
+    if let Some((board, seat)) = task.on_board() {
+        board.pass(clock::INSTRUCTION);
+        board.pass_point(seat, false);
+    }
+    timer::send_due(task);
+    true
+}
+
+/// `None` if the processor would raise an exception.
+fn execute(task: &Task, instruction: &Instruction, regs: &mut UserRegs) -> Option<()> {
+    let (board, _) = task.on_board()?;
+    let low = |value: u64| value & u64::from(u32::MAX);
+    match instruction.mnemonic() {
+        Mnemonic::Rdtsc | Mnemonic::Rdtscp => {
+            let time = board.tsc();
+            (regs.rax, regs.rdx) = (low(time), time >> 32);
+            if instruction.mnemonic() == Mnemonic::Rdtscp {
+                regs.rcx = 0;
+            }
+        }
+        Mnemonic::Cpuid => {
+            let values = cpuid(task, low(regs.rax), low(regs.rcx));
+            [regs.rax, regs.rbx, regs.rcx, regs.rdx] = values.map(u64::from);
+        }
+        Mnemonic::Xgetbv => {
+            // The second one tells which components are in use, which depends on when the host saved them last.
+            if low(regs.rcx) > 1 {
+                return None;
+            }
+            let enabled = task.process.mm.machine().xcr0();
+            (regs.rax, regs.rdx) = (low(enabled), enabled >> 32);
+        }
+        Mnemonic::Rdpid => put(regs, instruction.op0_register(), 0)?,
+        Mnemonic::Rdrand | Mnemonic::Rdseed => {
+            const STATUS: u64 = 0x8d5;
+            const CARRY: u64 = 1;
+            let mut bytes = [0; 8];
+            board.fill_random(&mut bytes);
+            put(regs, instruction.op0_register(), u64::from_le_bytes(bytes))?;
+            regs.rflags = regs.rflags & !STATUS | CARRY;
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// Writes a register of 16, 32 or 64 bits.
+fn put(regs: &mut UserRegs, register: Register, value: u64) -> Option<()> {
+    let whole = match register.full_register() {
+        Register::RAX => &mut regs.rax,
+        Register::RBX => &mut regs.rbx,
+        Register::RCX => &mut regs.rcx,
+        Register::RDX => &mut regs.rdx,
+        Register::RSI => &mut regs.rsi,
+        Register::RDI => &mut regs.rdi,
+        Register::RSP => &mut regs.rsp,
+        Register::RBP => &mut regs.rbp,
+        Register::R8 => &mut regs.r8,
+        Register::R9 => &mut regs.r9,
+        Register::R10 => &mut regs.r10,
+        Register::R11 => &mut regs.r11,
+        Register::R12 => &mut regs.r12,
+        Register::R13 => &mut regs.r13,
+        Register::R14 => &mut regs.r14,
+        Register::R15 => &mut regs.r15,
+        _ => return None,
+    };
+    *whole = match register.size() {
+        2 => *whole & !0xffff | value & 0xffff,
+        4 => value & u64::from(u32::MAX),
+        _ => value,
+    };
+    Some(())
+}
+
+/// What the guest's processor says, less what is a matter of chance: which processor it is, instructions whose results
+/// are random or depend on time, and how often its clock ticks.
+#[expect(clippy::cast_possible_truncation, reason = "registers of 32 bits")]
+fn cpuid(task: &Task, leaf: u64, subleaf: u64) -> [u32; 4] {
+    const HLE_RTM_RDSEED_MPX: u32 = 1 << 4 | 1 << 11 | 1 << 18 | 1 << 14;
+    const PKU_WAITPKG_RDPID: u32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 22;
+    const AMX: u32 = 1 << 22 | 1 << 24 | 1 << 25;
+    const HYBRID: u32 = 1 << 15;
+    let (leaf, subleaf) = (leaf as u32, subleaf as u32);
+    let [mut eax, mut ebx, mut ecx, mut edx] =
+        task.process.mm.machine().cpuid_shown(leaf, subleaf).unwrap_or_else(|| {
+            let result = __cpuid_count(leaf, subleaf);
+            [result.eax, result.ebx, result.ecx, result.edx]
+        });
+    match (leaf, subleaf) {
+        (1, _) => {
+            const RDRAND: u32 = 1 << 30;
+            ebx &= 0x00ff_ffff;
+            ecx &= !RDRAND;
+        }
+        (7, 0) => {
+            ebx &= !HLE_RTM_RDSEED_MPX;
+            ecx &= !PKU_WAITPKG_RDPID;
+            edx &= !(AMX | HYBRID);
+        }
+        (0xb | 0x1f, _) => edx = 0,
+        // In use now, which is not the same each time.
+        (0xd, 1) => ebx = 0,
+        (0x15 | 0x16 | 0x1a, _) => [eax, ebx, ecx, edx] = [0; 4],
+        (0x8000_001e, _) => [eax, ebx, ecx] = [0; 3],
+        _ => {}
+    }
+    [eax, ebx, ecx, edx]
+}
