@@ -16,7 +16,8 @@ use clap::Parser;
 use kvm_se::loader::exec::{Aslr, Program, c_string};
 use kvm_se::proc::counting::Counters;
 use kvm_se::proc::handover::random_bytes;
-use kvm_se::proc::{Handover, Settings, determinism};
+use kvm_se::proc::region::{Point, Region, Span};
+use kvm_se::proc::{Handover, M5ops, Settings, determinism};
 use kvm_se::runner::{Config, c_strings};
 use kvm_se::syscall::Observer;
 use kvm_se::{Error, sys};
@@ -77,6 +78,18 @@ pub(crate) struct Options {
     /// Run it the same way each time: SEED decides about the order of threads and random numbers
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with = "aslr")]
     deterministic: Option<u64>,
+    /// Record, count and trace only from one point of the run to another: REGION is FROM..TO, FROM.., ..TO, or a call
+    #[arg(long, value_name = "REGION", conflicts_with = "deterministic")]
+    roi: Option<String>,
+    /// Execute gem5's m5ops, which are illegal instructions otherwise; implied by m5= in a region
+    #[arg(long, conflicts_with = "deterministic")]
+    m5ops: bool,
+    /// Let the m5op write_file write to this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "deterministic")]
+    m5_output: Option<PathBuf>,
+    /// Let the m5op read_file read this file
+    #[arg(long, value_name = "FILE", conflicts_with = "deterministic")]
+    m5_input: Option<PathBuf>,
     /// Show system calls on stderr, or write them to a file
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     strace: Option<Option<PathBuf>>,
@@ -253,13 +266,36 @@ impl Options {
         c_strings(&environment)
     }
 
+    fn m5ops_settings(&self) -> Result<M5ops, Error> {
+        // The program may change to another folder.
+        let absolute = |path: &Option<PathBuf>| {
+            let Some(path) = path else { return Ok(None) };
+            let option = |error| Error::Option { what: "cannot use", path: path.clone().into(), source: errno(&error) };
+            std::path::absolute(path).and_then(std::fs::canonicalize).map(Some).map_err(option)
+        };
+        let (output, input) = (absolute(&self.m5_output)?, absolute(&self.m5_input)?);
+        Ok(M5ops { output, input })
+    }
+
     fn settings(&self) -> Result<Settings, Error> {
         let trace = self.strace.as_ref().map(|path| open_trace(path.as_deref())).transpose()?;
+        let span = self.roi.as_deref().map(|text| Span::parse(text, &syscall_nr)).transpose();
+        let span = span.unwrap_or_else(|what| refuse(&format!("--roi: {what}")));
+        if span.as_ref().is_some_and(|span| span.any(Point::is_in_code)) {
+            refuse("--roi: a region begins and ends at syscall= or m5=, not in code");
+        }
+        let has_m5 = span.as_ref().is_some_and(|span| span.any(|point| matches!(point, Point::M5(..))));
+        let has_m5 = has_m5 || self.m5ops || self.m5_output.is_some() || self.m5_input.is_some();
+        let messages = if span.is_some() || has_m5 { Some(Arc::new(open_trace(None)?)) } else { None };
+        let region = span.map(|span| Region::new(span).map(Arc::new)).transpose().map_err(Error::Setup)?;
         Ok(Settings {
             first: nix::unistd::getpid(),
             executable: sys::exec::own_executable(),
             trace: trace.map(Arc::new),
             board: None,
+            region,
+            m5ops: has_m5.then(|| self.m5ops_settings()).transpose()?,
+            messages,
             counters: self.stats.then(|| Counters::new(false).map(Arc::new)).transpose().map_err(Error::Setup)?,
             determinism: self.deterministic.map(new_board).transpose()?,
             stats: self.stats,
@@ -275,6 +311,10 @@ impl Options {
 /// For a deterministic run.
 fn new_board(seed: u64) -> Result<Arc<determinism::Board>, Error> {
     determinism::Board::new(seed).map(Arc::new).map_err(Error::Setup)
+}
+
+fn syscall_nr(name: &str) -> Option<u32> {
+    kvm_se::syscall::TABLE.iter().find(|entry| entry.name == name).map(|entry| entry.nr.into())
 }
 
 /// The environment as it came, entries without `=` and repeated names included.

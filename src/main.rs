@@ -76,6 +76,14 @@ fn report_end(process: &Process, result: &Result<ExitStatus, Error>) {
         let snapshot = Snapshot::of(counters);
         let _ = snapshot.write_short(process.mm.machine().nr_slots(), &mut stderr);
     }
+    if let Some(region) = process.settings.region.as_ref().filter(|_| is_first) {
+        let (times, seconds) =
+            (region.times(), std::time::Duration::from_nanos(region.time(kvm_se::proc::sampling::now())));
+        let _ = match times {
+            0 => writeln!(stderr, "kvm-se: the region {} never began", region.span()),
+            _ => writeln!(stderr, "kvm-se: the region began {times} times and took {:.6} s", seconds.as_secs_f64()),
+        };
+    }
     if process.settings.missing && (is_first || !process.missing.is_empty()) {
         let _ = process.missing.report(&mut stderr);
     }

@@ -17,7 +17,7 @@ use crate::output::{Output, TimelineOutput};
 /// there is no profile.
 pub(crate) fn record(mut run: Run, to: RecordTo) -> Result<ExitStatus, Error> {
     let output = Output::prepare(&to.path, "profile")?;
-    let recorder = Recorder::new(to.options).map_err(Error::Setup)?;
+    let recorder = Recorder::new(to.options, run.config.settings.region.clone()).map_err(Error::Setup)?;
     let timeline = to.timeline.as_deref().map(TimelineOutput::prepare).transpose()?;
     match fork().map_err(|errno| Error::Setup(io::Error::from_raw_os_error(errno.as_positive())))? {
         Forked::Child => {

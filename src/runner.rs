@@ -21,7 +21,7 @@ use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
 use crate::sys::capture;
 use crate::sys::exec::Strings;
-use crate::syscall::{self, Observer, Vsyscall, signal_name};
+use crate::syscall::{self, Observer, Vsyscall, m5ops, signal_name};
 use crate::vm::{Machine, Trap};
 use crate::x86::{PageFaultCode, UserRegs, Vector, operand};
 
@@ -55,11 +55,13 @@ impl Runner {
     /// Makes the virtual machine and loads the program.
     /// `report` tells the user how it ended.
     pub fn new(config: Config, report: Report) -> Result<Self, Error> {
+        let is_first = config.kept.is_none();
         let inherited = Inherited::take(config.kept);
         crate::sys::copy::install_recovery().map_err(Error::Setup)?;
         let arena = Arena::new()?;
         let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm, inherited.platform)?;
-        if config.observer.is_none() {
+        let region = config.settings.region.clone();
+        if config.observer.is_none() && !region.as_ref().is_some_and(|region| region.watches_calls()) {
             machine.answer_calls(&mut vcpu)?;
         }
         if config.settings.determinism.is_some() {
@@ -80,9 +82,14 @@ impl Runner {
         let observer = config.observer.map(Arc::new);
         if let Some(counters) = config.settings.counters_of_process() {
             counters.begin_program();
+            if is_first && region.as_ref().is_some_and(|region| !region.is_inside()) {
+                counters.pause();
+                counters.reset();
+            }
         }
         let board = config.settings.board.clone();
-        let sampling = board.map(|board| Sampling::start(board, program.execfn.to_bytes(), &mm));
+        let sampling =
+            board.map(|board| Sampling::start(board, config.settings.region.clone(), program.execfn.to_bytes(), &mm));
         let board = config.settings.determinism.clone();
         let seat = board.as_ref().map(|board| inherited.seat.unwrap_or_else(|| board.seat_first()));
         let determinism = board.zip(seat).map(|(board, seat)| {
@@ -153,7 +160,7 @@ fn run(task: &mut Task, observer: Option<&Observer>) -> Result<End, Error> {
 /// Delivers what is pending, runs user code once and answers its trap.
 fn step(task: &mut Task, observer: Option<&Observer>) -> Result<Option<End>, Error> {
     while let Some(info) = task.next_signal() {
-        if let Some(tracer) = tracer(observer) {
+        if let Some(tracer) = tracer(observer).filter(|_| task.is_inside_region()) {
             tracer.signal(&info);
         }
         if task.has_timeline() {
@@ -185,7 +192,10 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
             Ok(syscall::dispatch(task, observer))
         }
         Trap::PageFault { addr, code } => match page_fault(task, addr, code)? {
-            Some(fault) => deliver(task, &fault, observer),
+            Some(fault) => match m5ops::at_load(task, addr) {
+                Some(end) => Ok(end),
+                None => deliver(task, &fault, observer),
+            },
             None => Ok(None),
         },
         Trap::BusError => match on_bus_error(task) {
@@ -194,6 +204,11 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
         },
         Trap::Exception { vector, .. } if syscall::tells(task, vector) => Ok(None),
         Trap::Exception { vector, code } => {
+            if vector == Vector::UD
+                && let Some(end) = m5ops::at_instruction(task)
+            {
+                return Ok(end);
+            }
             let fault = exception_fault(task, vector, code)?;
             deliver(task, &fault, observer)
         }
@@ -222,7 +237,7 @@ fn deliver(task: &mut Task, fault: &Fault, observer: Option<&Observer>) -> Resul
     if capture::needs_attention() && !fault.is_trap() {
         return Ok(None);
     }
-    if let Some(tracer) = tracer(observer) {
+    if let Some(tracer) = tracer(observer).filter(|_| task.is_inside_region()) {
         tracer.fault(fault);
     }
     if task.has_timeline() {

@@ -75,6 +75,16 @@ impl AddressSpace {
         self.lock().vmas.iter().map(|(range, vma)| (range, vma.clone())).collect()
     }
 
+    /// The offset in its file of what is mapped at `addr` (GVA), if that is called `name`.
+    pub fn offset_in(&self, addr: u64, name: VmaName) -> Option<u64> {
+        let inner = self.lock();
+        let (range, vma) = inner.vmas.find(addr)?;
+        match vma.backing {
+            Backing::File { offset, .. } if vma.name == name => Some(offset + (addr - range.start())),
+            _ => None,
+        }
+    }
+
     /// The parts of `range` that are mapped, in order.
     pub fn mapped_parts(&self, range: PageRange) -> Vec<PageRange> {
         self.lock().vmas.iter_range(range).map(|part| part.range).collect()

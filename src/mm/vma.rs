@@ -156,6 +156,8 @@ pub enum VmaName {
     Vdso,
     /// `[vvar]`: data of the vDSO.
     Vvar,
+    /// The window of m5ops (`syscall::m5ops`).
+    M5ops,
     /// `[anon:NAME]`, as `PR_SET_VMA_ANON_NAME` of prctl(2) sets it.
     Anon(Arc<str>),
 }

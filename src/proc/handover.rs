@@ -1,11 +1,13 @@
 //! execve(2): the runner executes itself again, and hands over what its next image must know, in a sealed memfd whose
 //! number is its only argument.
 
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -15,10 +17,11 @@ use nix::unistd::Pid;
 
 use super::counting::Counters;
 use super::determinism;
+use super::region::{Region, Span};
 use super::sampling::Board;
-use super::{HardLimits, HardLimitsGuard, Settings, Task};
+use super::{HardLimits, HardLimitsGuard, M5ops, Settings, Task};
 use crate::abi::Errno;
-use crate::loader::exec::{Aslr, Program};
+use crate::loader::exec::{Aslr, Program, c_string};
 use crate::mm::vma::Limits;
 use crate::signal::action::Actions;
 use crate::signal::mask::SigSet;
@@ -68,7 +71,7 @@ pub struct Ready {
     memfd: OwnedFd,
     // Closed if the execution fails.
     _inherited: [OwnedFd; 3],
-    _optional: [Option<OwnedFd>; 4],
+    _optional: [Option<OwnedFd>; 6],
 }
 
 impl Ready {
@@ -88,7 +91,9 @@ impl Ready {
         let counters = settings.counters.as_ref().map(|counters| counters.memory().duplicate_for_exec()).transpose()?;
         let determinism = settings.determinism.as_ref();
         let determinism = determinism.map(|board| board.memory().duplicate_for_exec()).transpose()?;
-        let optional = [trace, board, counters, determinism];
+        let region = settings.region.as_ref().map(|region| region.memory().duplicate_for_exec()).transpose()?;
+        let messages = settings.messages.as_ref().map(|file| duplicate_for_exec(file.as_raw_fd())).transpose()?;
+        let optional = [trace, board, counters, determinism, region, messages];
         let inherited = [
             duplicate_for_exec(process.mm.machine().kvm_fd().as_raw_fd())?,
             duplicate_for_exec(executable.as_raw_fd())?,
@@ -113,6 +118,9 @@ impl Ready {
         writer.strings(std::slice::from_ref(&program.execfn));
         writer.strings(&program.argv);
         writer.strings(&program.envp);
+        let region = settings.region.as_ref().map(|region| c_string(region.span().to_string().as_bytes()));
+        writer.strings(region.as_slice());
+        writer.strings(&words_of(settings.m5ops.as_ref()));
         writer.words_within(&process.mm.machine().platform().to_words(), file_size_limit());
         Ok(Self { memfd: sealed(&writer.0)?, _inherited: inherited, _optional: optional })
     }
@@ -151,13 +159,18 @@ impl Handover {
         let board = reader.descriptor().and_then(|fd| Board::open(fd.into()).ok()).map(Arc::new);
         let counters = reader.descriptor().and_then(|fd| Counters::open(fd.into()).ok()).map(Arc::new);
         let determinism = reader.descriptor().and_then(|fd| determinism::Board::open(fd.into()).ok()).map(Arc::new);
-        let settings = Settings {
+        let region_memory = reader.descriptor();
+        let messages = reader.descriptor().map(|fd| Arc::new(File::from(fd)));
+        let mut settings = Settings {
             first: Pid::from_raw(i32::try_from(reader.word()?).ok()?),
             executable,
             trace,
             board,
             counters,
             determinism,
+            region: None,
+            m5ops: None,
+            messages,
             stats: reader.word()? != 0,
             missing: reader.word()? != 0,
             aslr: reader.word()? != 0,
@@ -181,10 +194,27 @@ impl Handover {
             aslr,
             is_hidden: false,
         };
+        if let (Some(memory), Some(span)) = (region_memory, reader.strings()?.pop()) {
+            let span = Span::parse(span.to_str().ok()?, &|_| None).ok()?;
+            settings.region = Some(Arc::new(Region::open(span, memory.into()).ok()?));
+        }
+        settings.m5ops = m5ops_of(&reader.strings()?);
         let platform = Platform::from_words(&reader.list()?);
         let kept = Kept { kvm, platform, seat, mask, ignored, limits, hard_limits, soft_descriptors };
         Some(Self { program, file, settings, kept })
     }
+}
+
+/// For the handover: no words without m5ops, else the two paths, empty where there is none.
+fn words_of(m5ops: Option<&M5ops>) -> Vec<CString> {
+    let path = |path: &Option<PathBuf>| c_string(path.as_deref().map_or(b"", |path| path.as_os_str().as_bytes()));
+    m5ops.map_or_else(Vec::new, |m5ops| vec![path(&m5ops.output), path(&m5ops.input)])
+}
+
+fn m5ops_of(words: &[CString]) -> Option<M5ops> {
+    let path = |word: &CString| (!word.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(word.to_bytes())));
+    let [output, input] = words else { return None };
+    Some(M5ops { output: path(output), input: path(input) })
 }
 
 impl Actions {

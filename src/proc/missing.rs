@@ -16,14 +16,15 @@ struct Seen {
 }
 
 impl Missing {
-    /// Counts one request, made by the instruction before `rip` (GVA).
-    pub fn count(&self, what: fmt::Arguments<'_>, rip: u64) {
+    /// Counts one request, made by the instruction before `rip` (GVA). Returns whether it is the first of its kind.
+    pub fn count(&self, what: fmt::Arguments<'_>, rip: u64) -> bool {
         let mut seen = self.lock();
         let entry = seen.entry(what.to_string()).or_insert_with(|| {
             tracing::info!(rip = format_args!("{rip:#x}"), "unsupported: {what}");
             Seen { count: 0, first_rip: rip }
         });
         entry.count += 1;
+        entry.count == 1
     }
 
     /// Forgets all.

@@ -1,13 +1,17 @@
 //! What the user asked for, which all programs of a run obey.
 
+use std::fmt;
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix::unistd::Pid;
 
 use super::counting::Counters;
 use super::determinism;
+use super::region::Region;
 use super::sampling::Board;
 
 /// Settings of a run. They pass to the programs that the first one executes.
@@ -25,6 +29,12 @@ pub struct Settings {
     pub counters: Option<Arc<Counters>>,
     /// What the processes of a deterministic run share.
     pub determinism: Option<Arc<determinism::Board>>,
+    /// What of the run is of interest; without it, all.
+    pub region: Option<Arc<Region>>,
+    /// How m5ops are executed; without it, they are illegal instructions.
+    pub m5ops: Option<M5ops>,
+    /// Where messages go while the program runs.
+    pub messages: Option<Arc<File>>,
     /// Does the first process report itself what it cost? Then others do not count.
     pub stats: bool,
     /// Report what was missing.
@@ -39,7 +49,24 @@ pub struct Settings {
     pub verbose: u8,
 }
 
+/// What m5ops may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct M5ops {
+    /// The folder that `write_file` writes to.
+    pub output: Option<PathBuf>,
+    /// The file that `read_file` reads.
+    pub input: Option<PathBuf>,
+}
+
 impl Settings {
+    /// Says something to the user.
+    pub fn say(&self, what: fmt::Arguments<'_>) {
+        if let Some(mut messages) = self.messages.as_deref() {
+            // If nobody reads it any more, there is nobody to be told.
+            let _ = messages.write_all(format!("kvm-se: {what}\n").as_bytes());
+        }
+    }
+
     /// Where threads of the calling process count, if they do.
     pub fn counters_of_process(&self) -> Option<&Arc<Counters>> {
         self.counters.as_ref().filter(|_| !self.stats || self.is_first_process())

@@ -49,6 +49,14 @@ pub struct Task {
     pub(super) sampled: Option<Box<Sampled>>,
     /// How it counts what it does, if anybody wants to know.
     pub(super) counted: Option<Box<Counted>>,
+    /// Must the run loop say which calls it makes ([`Task::pass_call`])?
+    pub watches_calls: bool,
+    /// Where a call was made, and its number, that is to be made again as nothing of it was done.
+    pub(super) restarted_call: Option<(u64, u64)>,
+    /// How long its last m5op `quiesce_ns` took, in ns.
+    pub quiesced: u64,
+    /// Where one is that a signal has interrupted, and when it began (CLOCK_MONOTONIC, ns).
+    pub quiesced_since: Option<(u64, u64)>,
     tid: Pid,
     /// Its place among the threads of a deterministic run.
     pub(super) seat: Option<Seat>,
@@ -67,6 +75,7 @@ impl Task {
     /// A thread of `process` that no host thread drives yet.
     pub(super) fn asleep(vcpu: Vcpu, process: Arc<Process>, signals: ThreadSignals) -> Self {
         let machine = process.mm.machine();
+        let watches_calls = process.settings.region.as_ref().is_some_and(|region| region.watches_calls());
         let extended_layout = Layout::new(machine.xcr0(), machine.xsave_len());
         Self {
             vcpu,
@@ -83,6 +92,10 @@ impl Task {
             knows_clocks: false,
             sampled: None,
             counted: None,
+            watches_calls,
+            restarted_call: None,
+            quiesced: 0,
+            quiesced_since: None,
             tid: nix::unistd::gettid(),
             seat: None,
         }
@@ -211,9 +224,9 @@ impl Task {
         }
     }
 
-    /// Counts something that the guest asked for and does not get.
-    pub fn missing(&self, what: fmt::Arguments<'_>) {
-        self.process.missing.count(what, self.vcpu.regs().rip);
+    /// Counts something that the guest asked for and does not get. Returns whether it is the first of its kind.
+    pub fn missing(&self, what: fmt::Arguments<'_>) -> bool {
+        self.process.missing.count(what, self.vcpu.regs().rip)
     }
 
     /// Bases of FS and GS.

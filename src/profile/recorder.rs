@@ -24,6 +24,7 @@ use super::symbols;
 use super::unwind::Image;
 use crate::abi::PAGE_SIZE;
 use crate::proc::ExitStatus;
+use crate::proc::region::Region;
 use crate::proc::sampling::{self, Activity, Board, Cause, Mapping, Phase, Record, STACK_LEN, Slot};
 use crate::sys;
 
@@ -51,6 +52,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Recorder {
     board: Arc<Board>,
+    region: Option<Arc<Region>>,
     options: Options,
 }
 
@@ -71,8 +73,9 @@ pub struct Recording {
 
 impl Recorder {
     /// Makes the memory that is shared with the run.
-    pub fn new(options: Options) -> io::Result<Self> {
-        Ok(Self { board: Arc::new(Board::new(options.clock == Clock::Wall)?), options })
+    /// `region` is what of it is recorded, if not all.
+    pub fn new(options: Options, region: Option<Arc<Region>>) -> io::Result<Self> {
+        Ok(Self { board: Arc::new(Board::new(options.clock == Clock::Wall)?), region, options })
     }
 
     /// For the run.
@@ -87,7 +90,7 @@ impl Recorder {
         // Without it, a sleep is 50 us longer than asked for.
         let _ = nix::sys::prctl::set_timerslack(1);
         let (start, start_time) = (sampling::now(), SystemTime::now());
-        let mut session = Session::new(self.board.clone());
+        let mut session = Session::new(self.board.clone(), self.region);
         let status = session.follow(child, self.options, &signals)?;
         session.read_log(true);
         session.collect();
@@ -164,7 +167,7 @@ struct Seen {
     thread: usize,
     pid: u32,
     image: u64,
-    /// When it was sampled last.
+    /// When it was sampled last, on the clock of the region.
     time: u64,
     /// The activity that its last sample is of, 0 if that was in guest mode.
     activity: u64,
@@ -178,6 +181,7 @@ struct Seen {
 #[derive(Debug)]
 struct Session {
     board: Arc<Board>,
+    region: Option<Arc<Region>>,
     is_wall: bool,
     log: usize,
     images: HashMap<u64, Image>,
@@ -199,10 +203,11 @@ impl std::fmt::Debug for Cache {
 }
 
 impl Session {
-    fn new(board: Arc<Board>) -> Self {
+    fn new(board: Arc<Board>, region: Option<Arc<Region>>) -> Self {
         let is_wall = board.is_wall();
         Self {
             board,
+            region,
             is_wall,
             log: 0,
             images: HashMap::new(),
@@ -245,7 +250,9 @@ impl Session {
             return;
         }
         self.take(slot);
+        let is_inside = self.is_inside();
         match phase {
+            Phase::Guest | Phase::Host if !is_inside => {}
             Phase::Guest => slot.kick(),
             Phase::Host if self.is_wall => self.watch(slot),
             Phase::Host if self.is_running(slot) => slot.want(),
@@ -258,6 +265,16 @@ impl Session {
         if look.is_multiple_of(LOOKS_AT_DEAD) && sys::tgkill(slot.pid(), slot.tid(), 0) == Err(nix::Error::ESRCH) {
             slot.abandon();
         }
+    }
+
+    /// Is the run where samples are wanted?
+    fn is_inside(&self) -> bool {
+        self.region.as_ref().is_none_or(|region| region.is_inside())
+    }
+
+    /// `at` on the clock of the region, which is that of the run without one.
+    fn region_time(&self, at: u64) -> u64 {
+        sampling::region_time(self.region.as_deref(), at)
     }
 
     /// Takes what is still to be had when the run is over.
@@ -289,8 +306,9 @@ impl Session {
             let thread = self.samples.threads.len();
             let name = self.samples.processes[process].name.clone();
             self.samples.threads.push(Thread { process, tid, name, start: now, end: now, samples: Vec::new() });
+            let time = self.region_time(now);
             let stat = File::open(format!("/proc/{pid}/task/{tid}/stat")).ok();
-            let new = Seen { thread, pid, image, time: now, activity: 0, stat, asleep_in: 0, looks: 0 };
+            let new = Seen { thread, pid, image, time, activity: 0, stat, asleep_in: 0, looks: 0 };
             self.seen.insert(serial, new);
         }
         serial
@@ -329,8 +347,8 @@ impl Session {
         // Where it was may have been mapped just now.
         self.read_log(false);
         let Some(seen) = self.seen.get_mut(&serial) else { return };
-        let weight = if self.is_wall { sample.time.saturating_sub(seen.time) } else { sample.cpu };
-        (seen.time, seen.activity) = (sample.time, 0);
+        let weight = if self.is_wall { sample.region_time.saturating_sub(seen.time) } else { sample.cpu };
+        (seen.time, seen.activity) = (sample.region_time, 0);
         let (thread, pid, image) = (seen.thread, seen.pid, seen.image);
         if !sample.name.is_empty() {
             self.samples.threads[thread].name = sample.name;
@@ -388,26 +406,27 @@ impl Session {
         if slot.activity().is_none_or(|(_, _, after)| after != count) || slot.phase() != Phase::Host {
             return;
         }
+        let region_time = self.region_time(now);
         let Some(seen) = self.seen.get_mut(&serial) else { return };
-        let weight = now.saturating_sub(seen.time);
-        (seen.time, seen.activity) = (now, count);
+        let weight = region_time.saturating_sub(seen.time);
+        (seen.time, seen.activity) = (region_time, count);
         let (thread, of) = (seen.thread, (seen.pid, seen.image));
         self.push(thread, of, &activity, &bytes, (now, weight));
     }
 
     /// If the thread still does what its last sample is of, that one stands for more; returns whether it does.
     fn extend(&mut self, slot: &Slot<'_>, now: u64) -> bool {
-        let serial = self.serial(slot);
+        let (serial, region_time) = (self.serial(slot), self.region_time(now));
         let (Some(seen), Some((_, _, count))) = (self.seen.get_mut(&serial), slot.activity()) else { return false };
         if seen.activity != count {
             return false;
         }
         let thread = &mut self.samples.threads[seen.thread];
         if let Some(last) = thread.samples.last_mut() {
-            last.weight += now.saturating_sub(seen.time);
+            last.weight += region_time.saturating_sub(seen.time);
             thread.end = now;
         }
-        seen.time = now;
+        seen.time = region_time;
         true
     }
 

@@ -56,13 +56,15 @@ pub(super) fn sys_mmap(
     }
     check_type(bits, flags, is_anonymous)?;
     check_huge(task, bits, flags, is_anonymous)?;
+    let is_window = super::m5ops::is_window(task, file);
     let request = MapRequest {
         place: place(addr, flags),
         len,
-        prot: prot.prot(),
+        // Each access to the window of m5ops is a fault, which executes one.
+        prot: if is_window { Prot::empty() } else { prot.prot() },
         flags: normal_type(flags),
         file,
-        name: VmaName::None,
+        name: if is_window { VmaName::M5ops } else { VmaName::None },
     };
     let start = task.process.mm.map(&request)?;
     if let Some(sampling) = &task.process.sampling

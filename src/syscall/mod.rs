@@ -19,6 +19,7 @@ mod ipc;
 mod key;
 mod landlock;
 mod limits;
+pub mod m5ops;
 mod memory;
 mod mq;
 mod msg;
@@ -129,6 +130,9 @@ pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<End> {
     let regs = task.vcpu.regs();
     // The kernel looks at the low 32 bits alone.
     let (nr, args) = (regs.syscall_nr() & u64::from(u32::MAX), regs.syscall_args());
+    if task.watches_calls {
+        task.pass_call(nr);
+    }
     let result = match observer {
         None if !task.is_counted() => execute_exit(task, nr, &args),
         _ => execute_watched(task, observer, nr, &args),
@@ -136,7 +140,12 @@ pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<End> {
     match result {
         Ok(Outcome::Value(value)) => task.vcpu.regs_mut().rax = value,
         // rax is still the number.
-        Err(Errno::ERESTARTNOINTR) => task.vcpu.regs_mut().step_back_to_syscall(),
+        Err(Errno::ERESTARTNOINTR) => {
+            if task.watches_calls {
+                task.note_restarted_call(nr);
+            }
+            task.vcpu.regs_mut().step_back_to_syscall();
+        }
         Err(errno) => task.vcpu.regs_mut().rax = errno.as_negative(),
         Ok(Outcome::RegistersSet) => {}
         Ok(Outcome::Exit(end)) => return Some(end),
@@ -190,7 +199,8 @@ impl Observer {
 /// A call that somebody watches.
 #[cold]
 fn execute_watched(task: &mut Task, observer: Option<&Observer>, nr: u64, args: &[u64; 6]) -> SysResult {
-    let traced = observer.and_then(|observer| Some((observer.tracer.as_ref()?, Call::new(task, nr, args))));
+    let tracer = observer.and_then(|observer| observer.tracer.as_ref()).filter(|_| task.is_inside_region());
+    let traced = tracer.map(|tracer| (tracer, Call::new(task, nr, args)));
     let counting = Counting::begin(task, nr, args);
     let result = match observer {
         None => execute_exit(task, nr, args),

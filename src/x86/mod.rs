@@ -3,6 +3,7 @@
 pub mod code;
 pub mod descriptor;
 pub mod exception;
+pub mod load;
 pub mod operand;
 pub mod paging;
 pub mod regs;

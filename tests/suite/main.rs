@@ -25,6 +25,7 @@ mod program;
 mod programs;
 mod races;
 mod real_programs;
+mod regions;
 mod report;
 mod scripts;
 mod stat;
@@ -65,6 +66,7 @@ fn heed_signals() {
 fn trials() -> Result<Vec<Trial>, String> {
     let mut trials = programs::trials()?;
     trials.extend(real_programs::trials());
+    trials.extend(regions::trials());
     trials.extend(scripts::trials()?);
     trials.extend(command_line::trials());
     trials.extend(memory_counts::trials());

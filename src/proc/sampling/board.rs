@@ -66,6 +66,7 @@ mod word {
     pub(super) const SAMPLE: usize = 144;
     pub(super) const STACK_LEN: usize = 176;
     pub(super) const NAME: usize = 184;
+    pub(super) const REGION_TIME: usize = 200;
 }
 
 /// What a slot's thread does, as far as the recorder must know.
@@ -156,7 +157,9 @@ impl Activity {
 pub struct Sample {
     /// When (CLOCK_MONOTONIC, ns).
     pub time: u64,
-    /// Processor time of the thread since its last sample, in ns.
+    /// The time of the region of interest then ([`Region::time`](crate::proc::region::Region::time)); without one, `time`.
+    pub region_time: u64,
+    /// Processor time of the thread in the region since its last sample, in ns.
     pub cpu: u64,
     /// Where it was.
     pub at: Activity,
@@ -406,6 +409,7 @@ impl Slot<'_> {
     /// Leaves a sample, unless the one before it is still there.
     pub(super) fn leave_sample(&self, sample: &Sample) {
         self.word(word::TIME).store(sample.time, Ordering::Relaxed);
+        self.word(word::REGION_TIME).store(sample.region_time, Ordering::Relaxed);
         self.word(word::CPU).store(sample.cpu, Ordering::Relaxed);
         for (value, at) in sample.at.words().into_iter().zip((word::SAMPLE..).step_by(8)) {
             self.word(at).store(value, Ordering::Relaxed);
@@ -433,8 +437,14 @@ impl Slot<'_> {
             self.board.memory.read(self.base + at, &mut bytes[..]);
         }
         name.truncate(name.iter().position(|&byte| byte == 0).unwrap_or(NAME_LEN));
-        let sample =
-            Sample { time: self.load(word::TIME), cpu: self.load(word::CPU), at: Activity::of(words), stack, name };
+        let sample = Sample {
+            time: self.load(word::TIME),
+            region_time: self.load(word::REGION_TIME),
+            cpu: self.load(word::CPU),
+            at: Activity::of(words),
+            stack,
+            name,
+        };
         self.word(word::IS_FULL).store(0, Ordering::Release);
         Some(sample)
     }
@@ -521,8 +531,16 @@ mod tests {
         let index = board.take_slot(Pid::this(), Pid::this(), 7).unwrap();
         let slot = board.slot(index);
         let at = Activity { cause: Cause::Syscall(257), rip: 1, rsp: 2, rbp: 3 };
-        slot.leave_sample(&Sample { time: 4, cpu: 5, at, stack: vec![9; 100], name: b"sixteen bytes lo".to_vec() });
+        slot.leave_sample(&Sample {
+            time: 4,
+            region_time: 6,
+            cpu: 5,
+            at,
+            stack: vec![9; 100],
+            name: b"sixteen bytes lo".to_vec(),
+        });
         let sample = slot.take_sample().unwrap();
+        assert_eq!(sample.region_time, 6);
         assert_eq!((sample.time, sample.cpu, sample.at, sample.stack), (4, 5, at, vec![9; 100]));
         assert_eq!(sample.name, b"sixteen bytes lo");
         assert!(slot.take_sample().is_none());

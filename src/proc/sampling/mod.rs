@@ -18,6 +18,7 @@ pub use board::{Activity, Board, Cause, Phase, STACK_LEN, Sample, Slot};
 pub use log::{Mapping, Record};
 
 use super::Task;
+use super::region::Region;
 use crate::abi::mman::Prot;
 use crate::abi::{PageRange, TASK_SIZE, UserAddr};
 use crate::mm::AddressSpace;
@@ -32,14 +33,16 @@ pub struct Sampling {
     board: Arc<Board>,
     /// Number of the memory that the process uses; a fork child gets another one.
     image: AtomicU64,
+    /// Outside it, nothing is sampled.
+    region: Option<Arc<Region>>,
 }
 
 impl Sampling {
     /// For a process that begins to execute the program called `name`, of which `mm` has all mappings.
-    pub fn start(board: Arc<Board>, name: &[u8], mm: &AddressSpace) -> Self {
+    pub fn start(board: Arc<Board>, region: Option<Arc<Region>>, name: &[u8], mm: &AddressSpace) -> Self {
         let image = board.next_number();
         board.log(&Record::Image { image, pid: own_pid(), time: now(), name: name.to_vec() }.to_bytes());
-        let sampling = Self { board, image: AtomicU64::new(image) };
+        let sampling = Self { board, image: AtomicU64::new(image), region };
         let maps = std::fs::read("/proc/self/maps").unwrap_or_default();
         for (range, vma) in mm.vmas() {
             if vma.prot.contains(Prot::EXEC) {
@@ -51,7 +54,7 @@ impl Sampling {
 
     /// For a process that shares the memory.
     pub fn sharing_memory(&self) -> Self {
-        Self { board: self.board.clone(), image: AtomicU64::new(self.image()) }
+        Self { board: self.board.clone(), image: AtomicU64::new(self.image()), region: self.region.clone() }
     }
 
     /// The board, for the next program.
@@ -116,8 +119,31 @@ pub(super) struct Sampled {
     board: Arc<Board>,
     slot: usize,
     at: Activity,
-    /// Processor time that the thread had taken at its last sample, in ns.
-    cpu: u64,
+    cpu: CpuTime,
+    region: Option<Arc<Region>>,
+}
+
+/// Processor time of a thread in the region of interest.
+///
+/// A thread is not disturbed where the region begins and ends, but for the one by whose doing that is. What it takes
+/// between two looks at its clock is inside as far as the region was there for so long: in its time it ran, or it slept.
+#[derive(Clone, Copy, Debug)]
+struct CpuTime {
+    /// What its next sample weighs so far, in ns.
+    pending: u64,
+    /// What its clock said at the last look.
+    thread: u64,
+    /// The time of the region then.
+    region: u64,
+    /// How often the region had begun when it came to the runner.
+    times: u64,
+}
+
+impl CpuTime {
+    fn look(&mut self, thread: u64, region: u64) {
+        self.pending += thread.saturating_sub(self.thread).min(region.saturating_sub(self.region));
+        (self.thread, self.region) = (thread, region);
+    }
 }
 
 impl Sampled {
@@ -129,7 +155,9 @@ impl Sampled {
         }
         let slot = board.take_slot(getpid(), tid, sampling.image())?;
         let at = Activity { cause: Cause::Other, rip: 0, rsp: 0, rbp: 0 };
-        Some(Box::new(Self { board, slot, at, cpu: cpu_time() }))
+        let region = sampling.region.clone();
+        let cpu = CpuTime { pending: 0, thread: cpu_time(), region: region_time(region.as_deref(), now()), times: 0 };
+        Some(Box::new(Self { board, slot, at, cpu, region }))
     }
 
     fn slot(&self) -> Slot<'_> {
@@ -139,23 +167,42 @@ impl Sampled {
     fn note(&mut self, cause: Cause, regs: &UserRegs, mm: &AddressSpace) {
         self.at = Activity { cause, rip: regs.rip, rsp: regs.rsp, rbp: regs.rbp };
         self.slot().note(&self.at, mm.hva(regs.rsp));
+        if let Some(region) = &self.region {
+            self.cpu.times = region.times();
+        }
+    }
+
+    /// The thread is about to go on. If the region has begun while it was in the runner, what it did before was outside,
+    /// and it did not run since.
+    fn follow_region(&mut self) {
+        if let Some(region) = &self.region
+            && region.times() != self.cpu.times
+        {
+            self.cpu.look(cpu_time(), region.time_at_begin());
+        }
+    }
+
+    /// Is the run where samples are wanted?
+    fn is_inside(&self) -> bool {
+        self.region.as_ref().is_none_or(|region| region.is_inside())
     }
 
     fn leave_sample(&mut self, mm: &AddressSpace) {
-        let slot = self.slot();
-        if slot.is_full() || self.at.rsp == 0 {
+        if self.slot().is_full() || self.at.rsp == 0 || !self.is_inside() {
             return;
         }
-        let cpu = cpu_time();
-        let since = cpu.saturating_sub(self.cpu);
-        slot.leave_sample(&Sample {
-            time: now(),
-            cpu: since,
+        let time = now();
+        let region_time = region_time(self.region.as_deref(), time);
+        self.cpu.look(cpu_time(), region_time);
+        self.slot().leave_sample(&Sample {
+            time,
+            region_time,
+            cpu: self.cpu.pending,
             at: self.at,
             stack: read_stack(mm, self.at.rsp),
             name: nix::sys::prctl::get_name().map(|name| name.into_bytes()).unwrap_or_default(),
         });
-        self.cpu = cpu;
+        self.cpu.pending = 0;
     }
 }
 
@@ -204,6 +251,7 @@ impl Task {
     #[cold]
     pub(super) fn run_sampled(&mut self, mut sampled: Box<Sampled>) -> Result<Trap, VmError> {
         let mm = &self.process.mm;
+        sampled.follow_region();
         if sampled.slot().take_wanted() {
             sampled.leave_sample(mm);
         }
@@ -238,6 +286,11 @@ fn own_pid() -> u32 {
 /// CLOCK_MONOTONIC in ns.
 pub fn now() -> u64 {
     nanoseconds(ClockId::CLOCK_MONOTONIC)
+}
+
+/// The time that passed up to `at` in the region, if there is one.
+pub fn region_time(region: Option<&Region>, at: u64) -> u64 {
+    region.map_or(at, |region| region.time(at))
 }
 
 fn cpu_time() -> u64 {

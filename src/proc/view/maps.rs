@@ -165,8 +165,8 @@ impl<'a> Shown<'a> {
             (VmaName::Vdso, _) => b"[vdso]".to_vec(),
             (VmaName::Vvar, _) => b"[vvar]".to_vec(),
             (VmaName::Anon(name), _) => format!("[anon:{name}]").into_bytes(),
-            (VmaName::None, Some(object)) => object.name.to_vec(),
-            (VmaName::None, None) => Vec::new(),
+            (VmaName::None | VmaName::M5ops, Some(object)) => object.name.to_vec(),
+            (VmaName::None | VmaName::M5ops, None) => Vec::new(),
         }
     }
 
