@@ -46,7 +46,17 @@ Examples:
   kvm-se --deterministic=7 ./prog    run it as seed 7 says, each time alike
   kvm-se verify -n 10 ./prog         is it really the same each time
   kvm-se doctor                      what this machine's KVM can do
+  kvm-se record --roi f..exit ./p    from the first call of f to the end
   kvm-se -- doctor                   run a program that is called doctor
+
+REGION of --roi is FROM..TO, FROM.., ..TO, or a function alone: its calls, until they return. FROM and TO are
+  NAME, sym=NAME:N     a function is called, of the program or a library, as nm(1) prints its name
+  pc=0xADDR:N          the instruction at an address is executed
+  syscall=NAME:N       a system call is made
+  m5=OP, m5=work_begin:ID, m5=work_end:ID
+                       an m5op is executed: work_begin, work_end, reset_stats, dump_stats or dump_reset_stats
+With :N a point is the N-th time in the run, counted from 1; without it, each time. All threads and processes are in a
+region or outside together. At its end a message says how often it began, and how long it was in all.
 
 Exit status: the program's own; 125 if kvm-se failed, 126 if the program cannot be run, 127 if there is none.";
 
@@ -281,9 +291,7 @@ impl Options {
         let trace = self.strace.as_ref().map(|path| open_trace(path.as_deref())).transpose()?;
         let span = self.roi.as_deref().map(|text| Span::parse(text, &syscall_nr)).transpose();
         let span = span.unwrap_or_else(|what| refuse(&format!("--roi: {what}")));
-        if span.as_ref().is_some_and(|span| span.any(Point::is_in_code)) {
-            refuse("--roi: a region begins and ends at syscall= or m5=, not in code");
-        }
+        let stops_in_code = span.as_ref().is_some_and(|span| span.any(Point::is_in_code));
         let has_m5 = span.as_ref().is_some_and(|span| span.any(|point| matches!(point, Point::M5(..))));
         let has_m5 = has_m5 || self.m5ops || self.m5_output.is_some() || self.m5_input.is_some();
         let messages = if span.is_some() || has_m5 { Some(Arc::new(open_trace(None)?)) } else { None };
@@ -302,7 +310,8 @@ impl Options {
             missing: self.missing,
             aslr: self.aslr,
             exitless: !self.no_exitless,
-            patch: !self.no_patch,
+            // What is decoded for that is not what the program has there.
+            patch: !self.no_patch && !stops_in_code,
             verbose: self.verbose,
         })
     }

@@ -13,6 +13,7 @@ use crate::loader::stack::StackImage;
 use crate::mm::{Access, AddressSpace, Arena, FaultError};
 use crate::proc::exit::finish;
 use crate::proc::handover::Kept;
+use crate::proc::region::Ends;
 use crate::proc::view::Views;
 use crate::proc::{
     Answerers, Determinism, End, ExitStatus, Inherited, Process, RunLoop, Sampling, Settings, Task, Threads,
@@ -96,6 +97,7 @@ impl Runner {
             let pid = board.guest_pid(seat);
             Determinism::new(board, pid)
         });
+        let ends = region.as_deref().and_then(Ends::of).map(Arc::new);
         let process = Process {
             mm,
             missing: Arc::default(),
@@ -108,9 +110,11 @@ impl Runner {
             run_loop: run_loop(observer, report),
             threads: Threads::default(),
             answerers: Answerers::default(),
+            ends,
             sampling,
             determinism,
         };
+        process.stop_in_program();
         if let Some(soft) = inherited.soft_descriptors {
             crate::sys::descriptor::set_soft_limit(soft).map_err(Error::Setup)?;
         }
@@ -212,10 +216,13 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
             let fault = exception_fault(task, vector, code)?;
             deliver(task, &fault, observer)
         }
-        Trap::Kicked => match task.on_board() {
-            Some((board, seat)) if board.is_spinning(seat) => Err(Error::Spins { at: task.vcpu.regs().rip }),
-            _ => Ok(None),
-        },
+        Trap::Kicked => {
+            task.pass_code();
+            match task.on_board() {
+                Some((board, seat)) if board.is_spinning(seat) => Err(Error::Spins { at: task.vcpu.regs().rip }),
+                _ => Ok(None),
+            }
+        }
         Trap::Bad(exit) => Err(Error::BadExit(exit)),
     }
 }

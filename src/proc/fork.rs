@@ -148,7 +148,8 @@ fn note_child(task: &Task, seat: Option<Seat>, pid: Pid) -> i32 {
 /// Takes every lock that the threads of a process share, in the order in which others take them: in the child there is
 /// nobody to release those of other threads. The address space's comes first in what it returns.
 fn hold_all(process: &Process) -> (MmGuard<'_>, impl Sized) {
-    let outer = (process.limits.hold(), process.threads.hold(), process.mm.machine().hold_vcpus());
+    let ends = process.ends.as_ref().map(|ends| ends.hold());
+    let outer = (ends, process.limits.hold(), process.threads.hold(), process.mm.machine().hold_vcpus());
     let mm = process.mm.hold();
     let leaves = (
         process.actions.hold(),
@@ -167,6 +168,9 @@ fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState, shares_descr
     mm.machine().rebuild(&mut task.vcpu, state, shares_descriptors)?;
     if let Some(sampling) = &task.process.sampling {
         sampling.copy_image();
+    }
+    if let Some(ends) = &task.process.ends {
+        ends.breakpoints.restart();
     }
     task.begin();
     task.restart_exitless();

@@ -2,6 +2,7 @@
 
 pub mod aio;
 mod answerers;
+mod breakpoint;
 pub mod clone;
 pub mod counting;
 pub mod determinism;

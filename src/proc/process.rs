@@ -5,6 +5,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use super::aio::AsyncIo;
+use super::region::Ends;
 use super::view::Views;
 use super::{Answerers, Determinism, End, ExitStatus, HardLimits, Missing, Sampling, Settings, Task, Threads};
 use crate::Error;
@@ -39,6 +40,8 @@ pub struct Process {
     pub threads: Threads,
     /// The runner's threads that answer calls of its threads.
     pub answerers: Answerers,
+    /// Where its region of interest begins and ends in its code, if it does there.
+    pub ends: Option<Arc<Ends>>,
     /// How it is profiled, if it is.
     pub sampling: Option<Sampling>,
     /// What makes the run deterministic, if it is.
@@ -62,6 +65,7 @@ impl Process {
             run_loop: self.run_loop.clone(),
             threads: Threads::sharing_memory(&self.threads),
             answerers: Answerers::default(),
+            ends: self.ends.clone(),
             sampling: self.sampling.as_ref().map(Sampling::sharing_memory),
             determinism: self.determinism.as_ref().map(Determinism::sharing_memory),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nix::unistd::Pid;
 
+use super::breakpoint::Visit;
 use super::counting::Counted;
 use super::determinism::{Board, Seat};
 use super::exitless::Exitless;
@@ -49,6 +50,10 @@ pub struct Task {
     pub(super) sampled: Option<Box<Sampled>>,
     /// How it counts what it does, if anybody wants to know.
     pub(super) counted: Option<Box<Counted>>,
+    /// The breakpoint that it is at.
+    pub(super) visit: Visit,
+    /// The breakpoint (GVA) that it has come to and the run loop has not looked at.
+    pub(super) reached: Option<u64>,
     /// Must the run loop say which calls it makes ([`Task::pass_call`])?
     pub watches_calls: bool,
     /// Where a call was made, and its number, that is to be made again as nothing of it was done.
@@ -92,6 +97,8 @@ impl Task {
             knows_clocks: false,
             sampled: None,
             counted: None,
+            visit: None,
+            reached: None,
             watches_calls,
             restarted_call: None,
             quiesced: 0,
@@ -219,8 +226,17 @@ impl Task {
     #[inline]
     pub(super) fn run_uncounted(&mut self) -> Result<Trap, VmError> {
         match self.sampled.take() {
-            None => self.process.mm.machine().run(&mut self.vcpu),
+            None => self.enter_guest(),
             Some(sampled) => self.run_sampled(sampled),
+        }
+    }
+
+    /// Leaves the runner, and comes back to it.
+    #[inline]
+    pub(super) fn enter_guest(&mut self) -> Result<Trap, VmError> {
+        match self.process.ends.clone() {
+            None => self.process.mm.machine().run(&mut self.vcpu),
+            Some(ends) => self.run_in_region(&ends),
         }
     }
 

@@ -67,6 +67,11 @@ pub(super) fn sys_mmap(
         name: if is_window { VmaName::M5ops } else { VmaName::None },
     };
     let start = task.process.mm.map(&request)?;
+    if request.prot.contains(Prot::EXEC)
+        && let (Some((fd, offset)), Some(range)) = (file, PageRange::around(start, len))
+    {
+        task.process.stop_in_code(range, fd, offset);
+    }
     if let Some(sampling) = &task.process.sampling
         && request.prot.contains(Prot::EXEC)
         && let Some(range) = PageRange::around(start, len)

@@ -34,6 +34,9 @@ const TESTS: &[Test] = &[
     ("traces_are_of_the_region", true, traces_are_of_the_region),
     ("a_region_that_never_begins_is_said", true, a_region_that_never_begins_is_said),
     ("a_region_passes_to_the_next_program", true, a_region_passes_to_the_next_program),
+    ("samples_are_of_the_calls", true, samples_are_of_the_calls),
+    ("functions_of_libraries_are_found", true, functions_of_libraries_are_found),
+    ("programs_do_not_see_where_they_are_stopped", true, programs_do_not_see_where_they_are_stopped),
     ("bad_regions_are_refused", false, bad_regions_are_refused),
 ];
 
@@ -240,6 +243,55 @@ fn traces_are_of_the_region() -> Outcome {
     let trace = String::from_utf8_lossy(&run.read("trace")?).into_owned();
     let calls: Vec<&str> = trace.lines().filter(|line| !line.starts_with("+++ ")).collect();
     expect(&run, &format!("one call: {trace}"), calls.len() == 1 && calls[0].starts_with("getppid()"))?;
+    Ok(Completion::Completed)
+}
+
+fn samples_are_of_the_calls() -> Outcome {
+    let (found, run) = profile(&["--roi", "region"], &["4", "100000"])?;
+    let of = |name: &str| found.get(name).copied().unwrap_or(0.0);
+    expect(&run, "four calls", region(&run)?.0 == 4)?;
+    expect(&run, &format!("a quarter in `least`: {found:?}"), (of("least") / inside(&found) - 0.25).abs() < 0.1)?;
+    expect(&run, &format!("nothing outside: {found:?}"), of("outside") < inside(&found) * 0.02)?;
+    let (found, run) = profile(&["--roi", "sym=most:2..sym=least:3"], &["4", "50000"])?;
+    let of = |name: &str| found.get(name).copied().unwrap_or(0.0);
+    // Two calls of `most`, one of `least`, and what is between two regions.
+    let (most, outside) = (of("most") / inside(&found), of("outside") / inside(&found));
+    expect(
+        &run,
+        &format!("6 parts of 7: {found:?}"),
+        (most - 6.0 / 7.0).abs() < 0.1 && (outside - 4.0 / 7.0).abs() < 0.2,
+    )?;
+    expect(&run, "one region", region(&run)?.0 == 1)?;
+    Ok(Completion::Completed)
+}
+
+fn functions_of_libraries_are_found() -> Outcome {
+    let run = Invocation::kvm_se()?.args(["--roi", "exit..", "/bin/true"]).run()?;
+    expect(&run, "the end", region(&run)?.0 == 1 && run.ending == Ending::Code(0))?;
+    Ok(Completion::Completed)
+}
+
+fn programs_do_not_see_where_they_are_stopped() -> Outcome {
+    let program = program("stopped")?;
+    let native = Invocation::native(&program)?.run()?;
+    expect(&native, "success", native.ending == Ending::Code(0))?;
+    for (name, times) in [
+        ("plain", 0),
+        ("pushes_flags", 2),
+        ("moves", 2),
+        ("calls", 2),
+        ("jumps", 2),
+        ("makes_call", 2),
+        ("faults", 2),
+        ("own", 0),
+    ] {
+        let run = Invocation::kvm_se()?.patient().args(["--roi", name]).arg(&program).run()?;
+        let is_same = run.stdout == native.stdout && run.ending == native.ending;
+        expect(&run, &format!("what happens natively, stopped at {name}: {}", native.report()), is_same)?;
+        if times > 0 {
+            expect(&run, &format!("{times} calls of {name}"), region(&run)?.0 == times)?;
+        }
+    }
     Ok(Completion::Completed)
 }
 

@@ -4,12 +4,14 @@
 //! Samples are taken, calls traced and things counted inside alone. Inside and outside stand in memory that all processes
 //! of the run share, with the recorder.
 
+mod code;
 mod point;
 
 use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use code::Ends;
 pub use point::{M5_POINTS, Point, Span};
 
 use super::Task;

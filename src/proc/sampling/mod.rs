@@ -250,18 +250,18 @@ impl Task {
 
     #[cold]
     pub(super) fn run_sampled(&mut self, mut sampled: Box<Sampled>) -> Result<Trap, VmError> {
-        let mm = &self.process.mm;
+        let mm = self.process.mm.clone();
         sampled.follow_region();
         if sampled.slot().take_wanted() {
-            sampled.leave_sample(mm);
+            sampled.leave_sample(&mm);
         }
         sampled.slot().enter_guest();
-        let result = mm.machine().run(&mut self.vcpu);
+        let result = self.enter_guest();
         let is_kicked = sampled.slot().leave_guest();
         let regs = self.vcpu.regs();
-        sampled.note(cause(&result, regs, self.vcpu.awaited()), regs, mm);
+        sampled.note(cause(&result, regs, self.vcpu.awaited()), regs, &mm);
         if is_kicked {
-            sampled.leave_sample(mm);
+            sampled.leave_sample(&mm);
         }
         self.sampled = Some(sampled);
         result

@@ -1,0 +1,241 @@
+//! Breakpoints: places in the program's code at which its threads stop, unseen by the program.
+//!
+//! At each there is an `int3`. A thread that comes by leaves guest mode, is told of it, and goes on by executing the
+//! instruction that belongs there: it stands in its place again while that thread makes one step and all others that share
+//! the memory are kept out of guest mode. So whatever the instruction is, it is executed where it belongs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use nix::unistd::{Pid, getpid};
+
+use super::Task;
+use crate::abi::{Errno, TASK_SIZE, UserAddr};
+use crate::mm::AddressSpace;
+use crate::sys::capture;
+use crate::vm::{Trap, VmError};
+use crate::x86::{RFlags, Vector};
+
+/// `int3`
+const INT3: u8 = 0xcc;
+/// `pushf`, which shows the flag that makes a step.
+const PUSHF: u8 = 0x9c;
+
+/// Those of one memory.
+#[derive(Debug, Default)]
+pub(super) struct Breakpoints {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The byte that belongs there, by address (GVA).
+    places: BTreeMap<u64, u8>,
+    /// Threads in guest mode, or nearly: process and thread.
+    inside: BTreeSet<(i32, i32)>,
+    /// Does one thread make a step, and no other anything?
+    is_stepping: bool,
+}
+
+impl Breakpoints {
+    /// Has threads stop at `addr`. That they do already is no error.
+    ///
+    /// # Errors
+    /// `EINVAL` if there is no private code of a file, or an `int3` of the program's own, and those of mprotect(2).
+    pub(super) fn set(&self, mm: &AddressSpace, addr: u64) -> Result<(), Errno> {
+        let at = UserAddr::new(addr);
+        // What a step takes away comes back.
+        let mut state = self.when_nobody_steps();
+        let mut old = [0];
+        mm.copy_in(at, &mut old)?;
+        if old == [INT3] {
+            return if state.places.contains_key(&addr) { Ok(()) } else { Err(Errno::EINVAL) };
+        }
+        mm.text_poke(at, &old, &[INT3])?;
+        state.places.insert(addr, old[0]);
+        Ok(())
+    }
+
+    /// Has threads stop there no more.
+    pub(super) fn clear(&self, mm: &AddressSpace, addr: u64) {
+        if let Some(old) = self.when_nobody_steps().places.remove(&addr) {
+            // It fails where the code is no longer mapped.
+            let _ = mm.text_poke(UserAddr::new(addr), &[INT3], &[old]);
+        }
+    }
+
+    fn byte(&self, addr: u64) -> Option<u8> {
+        self.lock().places.get(&addr).copied()
+    }
+
+    /// Keeps threads from stepping, coming and going while what it returns lives.
+    pub(super) fn hold(&self) -> impl Sized + '_ {
+        self.when_nobody_steps()
+    }
+
+    /// In a process that was just made: there is only the calling thread.
+    pub(super) fn restart(&self) {
+        self.lock().inside.clear();
+    }
+
+    fn enter(&self, thread: (i32, i32)) {
+        self.when_nobody_steps().inside.insert(thread);
+    }
+
+    fn leave(&self, thread: (i32, i32)) {
+        let mut state = self.lock();
+        state.inside.remove(&thread);
+        if state.is_stepping {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Brings all threads out of guest mode, and keeps them out until [`Self::let_others_go`].
+    fn stop_others(&self) {
+        /// A process that is killed does not say that it has left.
+        const PATIENCE: Duration = Duration::from_millis(20);
+        let mut state = self.when_nobody_steps();
+        state.is_stepping = true;
+        while !state.inside.is_empty() {
+            state.inside.retain(|&(pid, tid)| capture::kick(Pid::from_raw(pid), Pid::from_raw(tid)).is_ok());
+            if !state.inside.is_empty() {
+                let waited = self.changed.wait_timeout_while(state, PATIENCE, |state| !state.inside.is_empty());
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+
+    fn let_others_go(&self) {
+        self.lock().is_stepping = false;
+        self.changed.notify_all();
+    }
+
+    fn when_nobody_steps(&self) -> MutexGuard<'_, State> {
+        let state = self.changed.wait_while(self.lock(), |state| state.is_stepping);
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a thread came back from user code.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Of itself.
+    Trap(Trap),
+    /// It is about to execute the instruction of the breakpoint at this address.
+    Breakpoint(u64),
+}
+
+/// A breakpoint that a thread was told of, and whose instruction it has not executed yet: its address and the stack
+/// pointer, which tell it from another visit.
+pub(super) type Visit = Option<(u64, u64)>;
+
+impl Task {
+    /// Runs user code until something needs the runner, or to a breakpoint. That is reported once, even if a signal is
+    /// handled before its instruction can be executed.
+    pub(super) fn run_to_breakpoint(&mut self, breakpoints: &Breakpoints) -> Result<Stop, VmError> {
+        let place = (self.vcpu.regs().rip, self.vcpu.regs().rsp);
+        if self.visit == Some(place)
+            && let Some(old) = breakpoints.byte(place.0)
+        {
+            return self.step_over(breakpoints, place, old).map(Stop::Trap);
+        }
+        let thread = (getpid().as_raw(), self.tid().as_raw());
+        breakpoints.enter(thread);
+        let result = self.process.mm.machine().run(&mut self.vcpu);
+        breakpoints.leave(thread);
+        match result? {
+            trap @ Trap::Exception { vector: Vector::BP, .. } => Ok(self.on_int3(breakpoints, trap)),
+            trap => Ok(Stop::Trap(trap)),
+        }
+    }
+
+    fn on_int3(&mut self, breakpoints: &Breakpoints, trap: Trap) -> Stop {
+        let rip = self.vcpu.regs().rip.wrapping_sub(1);
+        let mut found = [0];
+        let is_there = self.process.mm.copy_in(UserAddr::new(rip), &mut found).is_ok() && found == [INT3];
+        let is_set = breakpoints.byte(rip).is_some();
+        if is_there && !is_set {
+            return Stop::Trap(trap);
+        }
+        self.vcpu.regs_mut().rip = rip;
+        let place = (rip, self.vcpu.regs().rsp);
+        // Another thread may have taken it away meanwhile.
+        if !is_set || self.visit == Some(place) {
+            return Stop::Trap(Trap::Kicked);
+        }
+        self.visit = Some(place);
+        Stop::Breakpoint(rip)
+    }
+
+    /// Executes the instruction at the breakpoint, of which `old` is the first byte, and no other.
+    fn step_over(&mut self, breakpoints: &Breakpoints, place: (u64, u64), old: u8) -> Result<Trap, VmError> {
+        let mm = self.process.mm.clone();
+        let at = UserAddr::new(place.0);
+        breakpoints.stop_others();
+        if mm.text_poke(at, &[INT3], &[old]).is_err() {
+            // The program has mapped something else there.
+            breakpoints.let_others_go();
+            breakpoints.lock().places.remove(&place.0);
+            return Ok(Trap::Kicked);
+        }
+        let is_traced = self.vcpu.regs().rflags & RFlags::TF.bits() != 0;
+        self.vcpu.regs_mut().rflags |= RFlags::TF.bits();
+        let result = self.run_and_fill(&mm);
+        if !is_traced {
+            self.hide_step(place, old, result.as_ref().ok());
+        }
+        if mm.text_poke(at, &[old], &[INT3]).is_err() {
+            breakpoints.lock().places.remove(&place.0);
+        }
+        breakpoints.let_others_go();
+        let trap = result?;
+        if self.vcpu.regs().rip != place.0 {
+            self.visit = None;
+        }
+        match trap {
+            Trap::Exception { vector: Vector::DB, .. } if !is_traced && self.vcpu.take_single_step() => {
+                Ok(Trap::Kicked)
+            }
+            trap => Ok(trap),
+        }
+    }
+
+    /// Runs user code, and fills in the pages that it misses: the change of its code took away what there was.
+    fn run_and_fill(&mut self, mm: &AddressSpace) -> Result<Trap, VmError> {
+        const MOST_IN_A_ROW: u32 = 100;
+        let mut trap = mm.machine().run(&mut self.vcpu)?;
+        for _ in 0..MOST_IN_A_ROW {
+            match trap {
+                Trap::PageFault { addr, code } if addr < TASK_SIZE && mm.fault(addr, code.into()).is_ok() => {
+                    trap = mm.machine().run(&mut self.vcpu)?;
+                }
+                _ => break,
+            }
+        }
+        Ok(trap)
+    }
+
+    /// Takes the flag away again that made the step, wherever the instruction has put it.
+    fn hide_step(&mut self, (rip, rsp): (u64, u64), instruction: u8, trap: Option<&Trap>) {
+        let tf = RFlags::TF.bits();
+        let regs = self.vcpu.regs_mut();
+        regs.rflags &= !tf;
+        if matches!(trap, Some(Trap::Syscall)) {
+            regs.r11 &= !tf;
+        }
+        let pushed = UserAddr::new(regs.rsp);
+        if instruction == PUSHF && regs.rip != rip && regs.rsp == rsp.wrapping_sub(8) {
+            let mut flags = [0; 8];
+            if self.process.mm.copy_in(pushed, &mut flags).is_ok() {
+                // It was written just now.
+                let _ = self.process.mm.copy_out(pushed, &(u64::from_ne_bytes(flags) & !tf).to_ne_bytes());
+            }
+        }
+    }
+}
