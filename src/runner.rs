@@ -81,22 +81,14 @@ impl Runner {
         show_strings(&mm, &entry.stack);
         *vcpu.regs_mut() = UserRegs::at_start(entry.rip.raw(), entry.stack.sp.raw());
         let observer = config.observer.map(Arc::new);
-        if let Some(counters) = config.settings.counters_of_process() {
-            counters.begin_program();
-            if is_first && region.as_ref().is_some_and(|region| !region.is_inside()) {
-                counters.pause();
-                counters.reset();
-            }
-        }
+        begin_counting(&config.settings, is_first);
         let board = config.settings.board.clone();
         let sampling =
             board.map(|board| Sampling::start(board, config.settings.region.clone(), program.execfn.to_bytes(), &mm));
-        let board = config.settings.determinism.clone();
-        let seat = board.as_ref().map(|board| inherited.seat.unwrap_or_else(|| board.seat_first()));
-        let determinism = board.zip(seat).map(|(board, seat)| {
-            let pid = board.guest_pid(seat);
-            Determinism::new(board, pid)
-        });
+        let seat =
+            config.settings.determinism.as_ref().map(|board| inherited.seat.unwrap_or_else(|| board.seat_first()));
+        let determinism = config.settings.determinism.clone().zip(seat);
+        let determinism = determinism.map(|(board, seat)| Determinism::new(board.clone(), board.guest_pid(seat)));
         let ends = region.as_deref().and_then(Ends::of).map(Arc::new);
         let process = Process {
             mm,
@@ -130,6 +122,16 @@ impl Runner {
         let result = run_loop.run(&mut task);
         finish(task, result);
         crate::sys::thread::exit_first(0)
+    }
+}
+
+/// A program begins: what the one before it counted is closed, and outside a region of interest nothing is counted.
+fn begin_counting(settings: &Settings, is_first: bool) {
+    let Some(counters) = settings.counters_of_process() else { return };
+    counters.begin_program();
+    if is_first && settings.region.as_ref().is_some_and(|region| !region.is_inside()) {
+        counters.pause();
+        counters.reset();
     }
 }
 
@@ -216,14 +218,17 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
             let fault = exception_fault(task, vector, code)?;
             deliver(task, &fault, observer)
         }
-        Trap::Kicked => {
-            task.pass_code();
-            match task.on_board() {
-                Some((board, seat)) if board.is_spinning(seat) => Err(Error::Spins { at: task.vcpu.regs().rip }),
-                _ => Ok(None),
-            }
-        }
+        Trap::Kicked => on_kick(task),
         Trap::Bad(exit) => Err(Error::BadExit(exit)),
+    }
+}
+
+/// A guest that another thread wanted to leave guest mode.
+fn on_kick(task: &mut Task) -> Result<Option<End>, Error> {
+    task.pass_code();
+    match task.on_board() {
+        Some((board, seat)) if board.is_spinning(seat) => Err(Error::Spins { at: task.vcpu.regs().rip }),
+        _ => Ok(None),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::invocation::{Ending, Finished, Invocation};
-use crate::machine::{Outcome, find_program, kvm_trial, not_installed, trial};
+use crate::machine::{Outcome, find_program, kvm_trial, tool_not_installed, trial};
 use crate::program::Program;
 use crate::report::text;
 
@@ -133,7 +133,7 @@ print(hash('text'), os.getpid(), time.perf_counter(), random.random(), id(done))
 while not done.empty():
     print(done.get())
 ";
-    let Some(python) = find_program("python3") else { return not_installed("python3") };
+    let Some(python) = find_program("python3") else { return tool_not_installed("python3") };
     // One page of its data is seen to differ now and then, although no system call does.
     let run = || Invocation::kvm_se()?.patient().arg("--deterministic").arg(&python).args(["-c", SCRIPT]).run();
     let first = run()?;
@@ -153,7 +153,7 @@ require('fs').readdir('/usr', (error, names) => console.log(names.length));
 for (const salt of ['a', 'b', 'c'])
     crypto.pbkdf2('word', salt, 1000, 16, 'sha1', (error, key) => console.log(key.toString('hex'), performance.now()));
 ";
-    let Some(node) = find_program("node") else { return not_installed("node") };
+    let Some(node) = find_program("node") else { return tool_not_installed("node") };
     alike(&[node, "-e".into(), SCRIPT.into()])
 }
 
@@ -200,7 +200,7 @@ func main() {
 }
 "#;
     if find_program("go").is_none() {
-        return not_installed("go");
+        return tool_not_installed("go");
     }
     let script = format!(
         "cat > main.go <<'END'\n{PROGRAM}\nEND\nHOME=$PWD GOCACHE=$PWD/cache go build -o program main.go && \

@@ -30,6 +30,14 @@ pub(crate) fn not_installed(what: &str) -> Outcome {
     if is_set("KVM_SE_REQUIRE_PROGRAMS") { Err(reason.into()) } else { Ok(Completion::ignored_with(reason)) }
 }
 
+/// The same for a tool that is nothing to where the test programs came ready: there is nothing else, by intention.
+pub(crate) fn tool_not_installed(what: &str) -> Outcome {
+    match crate::program::prebuilt() {
+        Some(_) => Ok(Completion::ignored_with(format!("{what} is not installed"))),
+        None => not_installed(what),
+    }
+}
+
 /// Why guests cannot be run.
 pub(crate) fn kvm() -> Result<(), String> {
     match OpenOptions::new().read(true).write(true).open("/dev/kvm") {

@@ -33,11 +33,7 @@ const TRUTH: [(&str, f64); 5] =
 
 fn shares(reader: &'static formats::Reader) -> Outcome {
     if let Some(tool) = reader.tools.iter().find(|tool| crate::machine::find_program(tool).is_none()) {
-        // Where the programs came ready there is nothing else, by intention.
-        return match crate::program::prebuilt() {
-            Some(_) => Ok(Completion::ignored_with(format!("{tool} is not installed"))),
-            None => crate::machine::not_installed(tool),
-        };
+        return crate::machine::tool_not_installed(tool);
     }
     let wanted: usize = env::var("KVM_SE_PROFILE_SAMPLES").ok().and_then(|number| number.parse().ok()).unwrap_or(600);
     // Two emulated processors take turns of milliseconds each.

@@ -76,6 +76,7 @@ fn stat(task: &mut Task, nr: i64, args: &[u64; 6], to: u64) -> SysResult {
 fn hide_in_stat(task: &Task, words: &mut [u64; 18]) -> Result<(), Errno> {
     const DEVICE: usize = 0;
     const INODE: usize = 1;
+    const LINKS: usize = 2;
     const MODE: usize = 3;
     const SIZE: usize = 6;
     const BLOCK_SIZE: usize = 7;
@@ -85,12 +86,18 @@ fn hide_in_stat(task: &Task, words: &mut [u64; 18]) -> Result<(), Errno> {
     let kind = u32::try_from(words[MODE] & u64::from(libc::S_IFMT)).unwrap_or(0);
     words[INODE] = board.file_number(words[DEVICE], words[INODE]);
     words[DEVICE] = board.file_number(words[DEVICE], u64::MAX);
+    words[LINKS] = shown_links(kind, words[LINKS]);
     (words[SIZE], words[BLOCK_SIZE], words[BLOCKS]) = shown_size(kind, words[SIZE]);
     let time = shown_time(board, words[CHANGED], words[CHANGED + 1]);
     for place in [9, 11, 13] {
         words[place..place + 2].copy_from_slice(&time);
     }
     Ok(())
+}
+
+/// Those of a directory tell how many are in it, as of /proc how many processes there are; 1 says that they do not.
+fn shown_links(kind: u32, links: u64) -> u64 {
+    if kind == libc::S_IFDIR { 1 } else { links }
 }
 
 /// Bytes, bytes of a block, and blocks of 512 bytes: how much a directory or a part of a disk takes is the file system's.
@@ -115,7 +122,9 @@ fn statx(task: &mut Task, args: &[u64; 6]) -> SysResult {
     put(&mut words, 8, inode);
     let shown_device = board.file_number(device, u64::MAX);
     (words[34], words[35]) = (0, u32::try_from(shown_device).unwrap_or(0));
-    let (size, block_size, blocks) = shown_size(words[7] & libc::S_IFMT, long(&words, 10));
+    let kind = words[7] & libc::S_IFMT;
+    words[4] = u32::try_from(shown_links(kind, words[4].into())).unwrap_or(0);
+    let (size, block_size, blocks) = shown_size(kind, long(&words, 10));
     words[1] = u32::try_from(block_size).unwrap_or(0);
     put(&mut words, 10, size);
     put(&mut words, 12, blocks);
