@@ -160,6 +160,15 @@ fn region(run: &Finished) -> Result<(u64, f64), Failed> {
     }
 }
 
+/// How far a share may be off: two emulated processors take turns of milliseconds each.
+fn tolerance() -> f64 {
+    if is_emulated() { 0.2 } else { 0.1 }
+}
+
+fn is_emulated() -> bool {
+    std::env::var_os("KVM_SE_TIME_FACTOR").is_some()
+}
+
 /// Long regions and many short ones, of a few samples each.
 const ROUNDS: [[&str; 2]; 2] = [["4", "100000"], ["300", "2000"]];
 
@@ -174,16 +183,17 @@ fn samples_are_of_the_region() -> Outcome {
     for rounds in ROUNDS {
         let (whole, run) = profile(&[], &[rounds[0], rounds[1], "calls"])?;
         let truth = inside(&whole);
-        let is_half = (truth / whole.values().sum::<f64>() - 0.5).abs() < 0.1;
+        let is_half = (truth / whole.values().sum::<f64>() - 0.5).abs() < tolerance();
         expect(&run, &format!("half of all: {whole:?}"), is_half)?;
         for (option, how) in [(by_calls, "calls"), (by_m5ops, "m5")] {
             let (found, run) = profile(&option, &[rounds[0], rounds[1], how])?;
             let of = |name: &str| found.get(name).copied().unwrap_or(0.0);
             let all = inside(&found) + of("outside");
-            expect(&run, &format!("a quarter in `least`: {found:?}"), (of("least") / all - 0.25).abs() < 0.1)?;
+            expect(&run, &format!("a quarter in `least`: {found:?}"), (of("least") / all - 0.25).abs() < tolerance())?;
             expect(&run, &format!("nothing outside: {found:?}"), of("outside") < all * 0.02)?;
             expect(&run, "each region", region(&run)?.0.to_string() == rounds[0])?;
-            let is_all = all > truth * 0.7 && all < truth * 1.3;
+            // How long the same work takes differs from run to run where it is emulated.
+            let is_all = is_emulated() || (all / truth - 1.0).abs() < 0.3;
             expect(&run, &format!("all of the regions' time, {truth} us: {found:?}"), is_all)?;
         }
         let (found, run) = profile(&["--wall", by_calls[0], by_calls[1]], &[rounds[0], rounds[1], "calls"])?;
@@ -217,11 +227,9 @@ fn stat_counts_the_region() -> Outcome {
         // The call that begins it is inside, the one that ends it is not.
         let wanted = if how == "m5" { BTreeMap::new() } else { BTreeMap::from([("getppid", 3)]) };
         expect(&run, &format!("{wanted:?}: {cost}"), calls(&cost) == wanted)?;
-        expect(
-            &run,
-            "its time",
-            cost["wall"].as_u64().is_some_and(|ns| std::time::Duration::from_nanos(ns).as_secs_f64() < 0.01),
-        )?;
+        let wall = std::time::Duration::from_nanos(cost["wall"].as_u64().unwrap_or(u64::MAX)).as_secs_f64();
+        let (_, seconds) = region(&run)?;
+        expect(&run, &format!("its time, not {wall} s"), (wall - seconds).abs() < 0.005 + seconds / 2.0)?;
     }
     Ok(Completion::Completed)
 }
@@ -250,7 +258,11 @@ fn samples_are_of_the_calls() -> Outcome {
     let (found, run) = profile(&["--roi", "region"], &["4", "100000"])?;
     let of = |name: &str| found.get(name).copied().unwrap_or(0.0);
     expect(&run, "four calls", region(&run)?.0 == 4)?;
-    expect(&run, &format!("a quarter in `least`: {found:?}"), (of("least") / inside(&found) - 0.25).abs() < 0.1)?;
+    expect(
+        &run,
+        &format!("a quarter in `least`: {found:?}"),
+        (of("least") / inside(&found) - 0.25).abs() < tolerance(),
+    )?;
     expect(&run, &format!("nothing outside: {found:?}"), of("outside") < inside(&found) * 0.02)?;
     let (found, run) = profile(&["--roi", "sym=most:2..sym=least:3"], &["4", "50000"])?;
     let of = |name: &str| found.get(name).copied().unwrap_or(0.0);
@@ -259,13 +271,16 @@ fn samples_are_of_the_calls() -> Outcome {
     expect(
         &run,
         &format!("6 parts of 7: {found:?}"),
-        (most - 6.0 / 7.0).abs() < 0.1 && (outside - 4.0 / 7.0).abs() < 0.2,
+        (most - 6.0 / 7.0).abs() < tolerance() && (outside - 4.0 / 7.0).abs() < 2.0 * tolerance(),
     )?;
     expect(&run, "one region", region(&run)?.0 == 1)?;
     Ok(Completion::Completed)
 }
 
 fn functions_of_libraries_are_found() -> Outcome {
+    if crate::program::prebuilt().is_some() {
+        return Ok(Completion::ignored_with("the programs there are without libraries"));
+    }
     let run = Invocation::kvm_se()?.args(["--roi", "exit..", "/bin/true"]).run()?;
     expect(&run, "the end", region(&run)?.0 == 1 && run.ending == Ending::Code(0))?;
     Ok(Completion::Completed)
