@@ -25,25 +25,9 @@ impl Load {
 
     /// Executes it: `value` is what it finds.
     pub fn finish(self, regs: &mut UserRegs, value: u64) {
-        let to = match self.to {
-            Register::RAX => &mut regs.rax,
-            Register::RBX => &mut regs.rbx,
-            Register::RCX => &mut regs.rcx,
-            Register::RDX => &mut regs.rdx,
-            Register::RSI => &mut regs.rsi,
-            Register::RDI => &mut regs.rdi,
-            Register::RSP => &mut regs.rsp,
-            Register::RBP => &mut regs.rbp,
-            Register::R8 => &mut regs.r8,
-            Register::R9 => &mut regs.r9,
-            Register::R10 => &mut regs.r10,
-            Register::R11 => &mut regs.r11,
-            Register::R12 => &mut regs.r12,
-            Register::R13 => &mut regs.r13,
-            Register::R14 => &mut regs.r14,
-            _ => &mut regs.r15,
-        };
-        *to = value;
+        if let Some(to) = regs.general_mut(self.to) {
+            *to = value;
+        }
         regs.rip = self.next;
     }
 }

@@ -65,25 +65,7 @@ fn value_of(register: Register, regs: &UserRegs, (fs, gs): (u64, u64)) -> Option
         Register::FS => fs,
         Register::GS => gs,
         Register::CS | Register::DS | Register::ES | Register::SS => 0,
-        _ => match register.full_register() {
-            Register::RAX => regs.rax,
-            Register::RBX => regs.rbx,
-            Register::RCX => regs.rcx,
-            Register::RDX => regs.rdx,
-            Register::RSI => regs.rsi,
-            Register::RDI => regs.rdi,
-            Register::RSP => regs.rsp,
-            Register::RBP => regs.rbp,
-            Register::R8 => regs.r8,
-            Register::R9 => regs.r9,
-            Register::R10 => regs.r10,
-            Register::R11 => regs.r11,
-            Register::R12 => regs.r12,
-            Register::R13 => regs.r13,
-            Register::R14 => regs.r14,
-            Register::R15 => regs.r15,
-            _ => return None,
-        },
+        _ => regs.general(register)?,
     };
     Some(if register.size() == 4 { value & u64::from(u32::MAX) } else { value })
 }

@@ -1,6 +1,7 @@
 //! The registers of user code.
 
 use bitflags::bitflags;
+use iced_x86::Register;
 
 bitflags! {
     /// RFLAGS (Intel SDM volume 1, section 3.4.3).
@@ -88,6 +89,34 @@ pub struct UserRegs {
 }
 
 impl UserRegs {
+    /// The 64 bits of the general-purpose register that `register` is, or is a part of.
+    pub fn general_mut(&mut self, register: Register) -> Option<&mut u64> {
+        Some(match register.full_register() {
+            Register::RAX => &mut self.rax,
+            Register::RBX => &mut self.rbx,
+            Register::RCX => &mut self.rcx,
+            Register::RDX => &mut self.rdx,
+            Register::RSI => &mut self.rsi,
+            Register::RDI => &mut self.rdi,
+            Register::RSP => &mut self.rsp,
+            Register::RBP => &mut self.rbp,
+            Register::R8 => &mut self.r8,
+            Register::R9 => &mut self.r9,
+            Register::R10 => &mut self.r10,
+            Register::R11 => &mut self.r11,
+            Register::R12 => &mut self.r12,
+            Register::R13 => &mut self.r13,
+            Register::R14 => &mut self.r14,
+            Register::R15 => &mut self.r15,
+            _ => return None,
+        })
+    }
+
+    /// The same, to be read.
+    pub fn general(mut self, register: Register) -> Option<u64> {
+        self.general_mut(register).map(|value| *value)
+    }
+
     /// What a program finds at its first instruction (`ELF_PLAT_INIT` in the kernel's `arch/x86/include/asm/elf.h`).
     pub fn at_start(rip: u64, rsp: u64) -> Self {
         Self { rip, rsp, rflags: RFlags::sanitised(0), ..Self::default() }

@@ -74,25 +74,7 @@ fn execute(task: &Task, instruction: &Instruction, regs: &mut UserRegs) -> Optio
 
 /// Writes a register of 16, 32 or 64 bits.
 fn put(regs: &mut UserRegs, register: Register, value: u64) -> Option<()> {
-    let whole = match register.full_register() {
-        Register::RAX => &mut regs.rax,
-        Register::RBX => &mut regs.rbx,
-        Register::RCX => &mut regs.rcx,
-        Register::RDX => &mut regs.rdx,
-        Register::RSI => &mut regs.rsi,
-        Register::RDI => &mut regs.rdi,
-        Register::RSP => &mut regs.rsp,
-        Register::RBP => &mut regs.rbp,
-        Register::R8 => &mut regs.r8,
-        Register::R9 => &mut regs.r9,
-        Register::R10 => &mut regs.r10,
-        Register::R11 => &mut regs.r11,
-        Register::R12 => &mut regs.r12,
-        Register::R13 => &mut regs.r13,
-        Register::R14 => &mut regs.r14,
-        Register::R15 => &mut regs.r15,
-        _ => return None,
-    };
+    let whole = regs.general_mut(register)?;
     *whole = match register.size() {
         2 => *whole & !0xffff | value & 0xffff,
         4 => value & u64::from(u32::MAX),
