@@ -78,19 +78,21 @@ kvm_se_landing_\level\()_posted:
 kvm_se_landing_\level\()_posted_end:
     .endm
 
-# Clocks are asked of the vDSO, whose functions are in the words, on a stack at the end of the words. Wherever that is
-# interrupted, and where the function makes a call itself, the runner makes the call instead: rsp tells.
-    .macro goto_if_clock_ring3
+# Longer answers work on a stack at the end of the words. Wherever that is interrupted, the runner makes the call instead:
+# rsp tells. Clocks are asked of the vDSO, whose functions are in the words, and which may make a call itself.
+    .macro goto_if_longer_ring3
     goto_if_number {NR_CLOCK_GETTIME}, 31f
     goto_if_number {NR_GETTIMEOFDAY}, 32f
     goto_if_number {NR_TIME}, 33f
+    goto_if_number {NR_RT_SIGPROCMASK}, 35f
     jmp     34f
 31: jmp     15f
 32: jmp     16f
 33: jmp     17f
+35: jmp     36f
 34:
     .endm
-    .macro clocks_ring3
+    .macro longer_ring3
 # The vDSO would ask the runner for processor time.
 15: lea     -{CLOCK_PROCESS_CPUTIME_ID}(%rdi), %rcx
     jrcxz   24f
@@ -98,7 +100,7 @@ kvm_se_landing_\level\()_posted_end:
     jrcxz   24f
     jmp     25f
 24: jmp     9b
-25: begin_clock {WORD_CLOCK_GETTIME}
+25: begin   {WORD_CLOCK_GETTIME}
     lea     words + {WORD_TIME}(%rip), %rsi
     call    *words + {WORD_CLOCK_GETTIME}(%rip)
     mov     words + {WORD_KEPT} + 8(%rip), %rsi
@@ -107,7 +109,7 @@ kvm_se_landing_\level\()_posted_end:
 16: mov     %rsi, %rcx
     jrcxz   18f
     jmp     9b
-18: begin_clock {WORD_GETTIMEOFDAY}
+18: begin   {WORD_GETTIMEOFDAY}
     lea     words + {WORD_TIME}(%rip), %rdi
     call    *words + {WORD_GETTIMEOFDAY}(%rip)
     mov     words + {WORD_KEPT}(%rip), %rsi
@@ -119,7 +121,52 @@ kvm_se_landing_\level\()_posted_end:
     mov     %rcx, 8(%rsi)
     xor     %eax, %eax
     jmp     23f
-17: begin_clock {WORD_TIME_OF_DAY}
+# Signals are blocked and let in again as long as the host need not know: what it blocks stays blocked, and what else
+# comes has a handler, so that it comes to the runner, which then looks at the mask.
+36: lea     -8(%r10), %rcx
+    jrcxz   37f
+    jmp     9b
+37: begin   {WORD_ANSWERS_MASKS}
+    mov     words + {WORD_MASK}(%rip), %r8
+    mov     %r8, %r9
+    test    %rsi, %rsi
+    jz      28f
+# If the call is made again, it must find what it found before.
+    mov     %rsi, %rcx
+    sub     %rdx, %rcx
+    add     $7, %rcx
+    cmp     $15, %rcx
+    jb      20f
+    mov     (%rsi), %rcx
+    test    %edi, %edi
+    jz      26f
+    cmp     ${SIG_UNBLOCK}, %edi
+    je      27f
+    cmp     ${SIG_SETMASK}, %edi
+    jne     20f
+    xor     %r9d, %r9d
+26: or      %rcx, %r9
+    btr     ${SIGKILL} - 1, %r9
+    btr     ${SIGSTOP} - 1, %r9
+    jmp     29f
+27: not     %rcx
+    and     %rcx, %r9
+29: mov     words + {WORD_BLOCKED}(%rip), %rcx
+    mov     %r9, %rax
+    not     %rax
+    test    %rcx, %rax
+    jnz     20f
+    or      words + {WORD_HANDLED}(%rip), %rcx
+    not     %rcx
+    test    %rcx, %r9
+    jnz     20f
+28: test    %rdx, %rdx
+    jz      30f
+    mov     %r8, (%rdx)
+30: mov     %r9, words + {WORD_MASK}(%rip)
+    xor     %eax, %eax
+    jmp     23f
+17: begin   {WORD_TIME_OF_DAY}
     xor     %edi, %edi
     call    *words + {WORD_TIME_OF_DAY}(%rip)
     mov     words + {WORD_KEPT}(%rip), %rdi
@@ -135,18 +182,19 @@ kvm_se_landing_\level\()_posted_end:
     mov     words + {WORD_KEPT} + 56(%rip), %rcx
     mov     (%rsp), %r11
     popfq
-    movq    $0, words + {WORD_IN_CLOCK}(%rip)
+    movq    $0, words + {WORD_IS_BUSY}(%rip)
     mov     words + {WORD_KEPT} + 48(%rip), %rsp
     jmp     *%rcx
 20: leave_ring3
     .endm
-    .macro begin_clock function
-    mov     words + \function(%rip), %rcx
+# Not if `condition` is 0.
+    .macro begin condition
+    mov     words + \condition(%rip), %rcx
     jrcxz   18f
-    mov     words + {WORD_IN_CLOCK}(%rip), %rcx
+    mov     words + {WORD_IS_BUSY}(%rip), %rcx
     jrcxz   19f
 18: jmp     9b
-19: movq    $1, words + {WORD_IN_CLOCK}(%rip)
+19: movq    $1, words + {WORD_IS_BUSY}(%rip)
     mov     %rax, words + {WORD_KEPT} + 64(%rip)
 # The function gives these back, if it is not interrupted.
     mov     %rbx, words + {WORD_KEPT} + 72(%rip)
@@ -164,6 +212,8 @@ kvm_se_landing_\level\()_posted_end:
     mov     %rsp, words + {WORD_KEPT} + 48(%rip)
     mov     words + {WORD_RETURN}(%rip), %rcx
     mov     %rcx, words + {WORD_KEPT} + 56(%rip)
+    mov     words + {WORD_MASK}(%rip), %rcx
+    mov     %rcx, words + {WORD_KEPT} + 120(%rip)
     lea     words + 4096(%rip), %rsp
     pushfq
     testl   ${TF_OR_RF}, (%rsp)
@@ -171,9 +221,9 @@ kvm_se_landing_\level\()_posted_end:
     cld
     .endm
 
-    .macro goto_if_clock_ring0
+    .macro goto_if_longer_ring0
     .endm
-    .macro clocks_ring0
+    .macro longer_ring0
     .endm
     .macro ask_ring0
     .endm
@@ -192,7 +242,7 @@ kvm_se_landing_\level\()_posted_end:
     jrcxz   \label
     .endm
 
-    .macro landing level, check, clock, clocks, ask, post, leave, back
+    .macro landing level, check, goto_if_longer, longer, ask, post, leave, back
     .balign 16
     .globl kvm_se_landing_\level
 kvm_se_landing_\level:
@@ -200,7 +250,7 @@ kvm_se_landing_\level:
     \check
     goto_if_number {NR_GETPID}, 1f
     goto_if_number {NR_GETTID}, 2f
-    \clock
+    \goto_if_longer
     mov     words + {WORD_IDS_MAY_DIFFER}(%rip), %rcx
     jrcxz   8f
 9:  \ask
@@ -217,14 +267,14 @@ kvm_se_landing_\level:
 4:  answer  {WORD_EUID}, \back
 5:  answer  {WORD_GID}, \back
 6:  answer  {WORD_EGID}, \back
-    \clocks
+    \longer
     \post \level
     .endm
 
-    landing ring3, check_ring3, goto_if_clock_ring3, clocks_ring3, ask_ring3, post_ring3, leave_ring3, back_ring3
-    landing ring0, check_ring0, goto_if_clock_ring0, clocks_ring0, ask_ring0, post_ring0, leave_ring0, back_ring0
+    landing ring3, check_ring3, goto_if_longer_ring3, longer_ring3, ask_ring3, post_ring3, leave_ring3, back_ring3
+    landing ring0, check_ring0, goto_if_longer_ring0, longer_ring0, ask_ring0, post_ring0, leave_ring0, back_ring0
 # Where a call arrives that is a jump (src/vm/trampoline.rs), without r11.
-    landing patched, check_patched, goto_if_clock_ring3, clocks_ring3, ask_ring3, post_ring3, leave_ring3, back_ring3
+    landing patched, check_patched, goto_if_longer_ring3, longer_ring3, ask_ring3, post_ring3, leave_ring3, back_ring3
 
     .globl kvm_se_landing_end
 kvm_se_landing_end:

@@ -21,7 +21,7 @@ struct after_call {
         unsigned long flags = chosen_flags[(turn) % 5];                                                                \
         struct after_call after = {.result = (number)};                                                                \
         long rdi = (first), rsi = (second), rdx = (third);                                                             \
-        register long r10 __asm__("r10") = 77;                                                                         \
+        register long r10 __asm__("r10") = 8;                                                                          \
         register long r8 __asm__("r8") = 0x1234567890;                                                                 \
         register long r9 __asm__("r9") = -9;                                                                           \
         __asm__ volatile("sub $256, %%rsp\n"                                                                           \
@@ -40,7 +40,7 @@ struct after_call {
                          : [flags] "b"(flags)                                                                          \
                          : "rcx", "r11", "cc", "memory");                                                              \
         after.keeps_all = (after.flags & 0xcd5) == (flags & 0xcd5) && rdi == (first) && rsi == (second) &&             \
-                          rdx == (third) && r10 == 77 && r8 == 0x1234567890 && r9 == -9;                               \
+                          rdx == (third) && r10 == 8 && r8 == 0x1234567890 && r9 == -9;                                \
         after;                                                                                                         \
     })
 

@@ -17,6 +17,7 @@ use crate::sys::thread;
 /// # Errors
 /// `EAGAIN` when there are no more vCPUs, or threads of the host.
 pub fn clone_thread(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
+    task.end_masks();
     if task.process.threads.is_single() {
         task.suspend_jumps();
     }

@@ -295,6 +295,7 @@ fn sleep_for_child(mut child: Task, args: &CloneArgs, started: &SyncSender<Resul
 
 /// A task with a vCPU of its own in the same machine.
 fn child_sharing_memory(task: &mut Task, new: &NewProcess, signals: ThreadSignals) -> Result<Task, Errno> {
+    task.end_masks();
     let state = task.vcpu.state().map_err(|_| Errno::EAGAIN)?;
     let vcpu = task.process.take_vcpu(&state)?;
     let mut child = Task::asleep(vcpu, task.process.sharing_memory(new.has(CLONE_SIGHAND)).into(), signals);

@@ -20,6 +20,7 @@ mod robust_list;
 pub mod sampling;
 mod settings;
 mod shared_memory;
+mod sigmask;
 mod signals;
 pub mod stop;
 mod task;

@@ -4,6 +4,7 @@
 //! The host blocks for the thread what the guest blocks ([`SigSet::host_mask`]) but while a caught signal waits
 //! ([`capture`]): then it blocks all it can. [`Task::deliver`] sets it right again.
 
+use super::sigmask::OnPad;
 use super::{ExitStatus, Task};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::signal::action::{Disposition, SigAction};
@@ -30,6 +31,10 @@ pub struct ThreadSignals {
     held: Held,
     /// The last fault.
     trap: TrapRecord,
+    /// What the pad blocks signals by, if it does.
+    pub(super) on_pad: Option<OnPad>,
+    /// Were there ever timers that send signals?
+    pub(super) has_timers: bool,
 }
 
 /// A frame that rt_sigreturn(2) cannot use.
@@ -77,7 +82,7 @@ impl ThreadSignals {
 
     /// Those of a child of this thread: nothing is pending.
     pub(super) fn of_child(&self) -> Self {
-        Self { held: Held::default(), ..self.clone() }
+        Self { held: Held::default(), on_pad: None, has_timers: false, ..self.clone() }
     }
 
     /// Lets no signal in until [`let_in`](Self::let_in).
@@ -121,6 +126,13 @@ impl ThreadSignals {
         sys::signal::try_set_blocked(mask.host_mask().bits())?;
         self.note_mask(mask);
         Ok(())
+    }
+
+    /// The guest has made itself block `mask`, of which the host does not know.
+    #[cold]
+    pub(super) fn adopt_mask(&mut self, mask: SigSet) {
+        self.note_mask(mask);
+        self.settle_host_mask();
     }
 
     fn note_mask(&mut self, mask: SigSet) {
@@ -206,8 +218,13 @@ impl ThreadSignals {
         if !blocked.contains(info.signal) {
             return Some(info);
         }
-        // A handler that was started meanwhile blocks it.
-        sys::signal::send_back(&info.into());
+        // A handler that was started meanwhile blocks it, or the guest without telling the host. A thread that does so is
+        // alone: what was sent to the process goes there, where it merges with others.
+        if self.on_pad.is_some() && info.code != libc::SI_TKILL {
+            sys::signal::send_back_to_process(&info.into());
+        } else {
+            sys::signal::send_back(&info.into());
+        }
         self.settle_host_mask();
         None
     }
@@ -350,7 +367,8 @@ impl Task {
         self.process.actions.action(signal).unwrap_or_default()
     }
 
-    fn reset_action(&self, signal: i32) {
+    fn reset_action(&mut self, signal: i32) {
+        self.end_masks();
         self.process.actions.reset(signal);
         if !SigSet::SYNCHRONOUS.contains(signal) {
             sys::signal::restore_default(signal);

@@ -139,7 +139,7 @@ impl Task {
     #[cold]
     fn tell_clocks(&self) {
         let mm = &self.process.mm;
-        if self.vcpu.wants_clocks()
+        if self.vcpu.answers_at_length()
             && let (Some(base), Some(vdso)) = (mm.fill_vdso(), HostVdso::find())
         {
             let function = |name| vdso.offset_of(name).map_or(0, |offset| base + offset);
@@ -234,6 +234,14 @@ impl Task {
     /// Leaves the runner, and comes back to it.
     #[inline]
     pub(super) fn enter_guest(&mut self) -> Result<Trap, VmError> {
+        match self.signals.on_pad {
+            None => self.enter_machine(),
+            Some(on_pad) => self.enter_with_masks(on_pad, Self::enter_machine),
+        }
+    }
+
+    #[inline]
+    fn enter_machine(&mut self) -> Result<Trap, VmError> {
         match self.process.ends.clone() {
             None => self.process.mm.machine().run(&mut self.vcpu),
             Some(ends) => self.run_in_region(&ends),

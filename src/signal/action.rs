@@ -111,6 +111,15 @@ impl Actions {
         }
     }
 
+    /// Signals that have handlers.
+    pub fn handled(&self) -> SigSet {
+        let actions = self.lock();
+        let handled = (1..=MAX_SIGNAL)
+            .zip(actions.iter())
+            .filter(|(signal, action)| action.disposition(*signal) == Disposition::Handled);
+        handled.fold(SigSet::EMPTY, |set, (signal, _)| set.union(SigSet::only(signal)))
+    }
+
     /// Keeps others from changing actions while what it returns lives.
     pub fn hold(&self) -> impl Sized {
         self.lock()

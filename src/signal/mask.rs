@@ -23,6 +23,12 @@ impl SigSet {
     /// for them: what the guest wants of them is only remembered.
     pub const SYNCHRONOUS: Self = Self::of(&FAULT_SIGNALS);
 
+    /// Signals that queue: those from `SIGRTMIN` of the kernel on.
+    pub const REAL_TIME: Self = Self::ALL.minus(Self::ALL.below(32));
+    /// What stops a process or has it go on, when it is sent.
+    pub const JOB_CONTROL: Self =
+        Self::of(&[libc::SIGCONT, libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU]);
+
     /// The set with bit `signal - 1` for each signal.
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)

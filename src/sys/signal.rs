@@ -162,6 +162,18 @@ pub fn send_back(siginfo: &RawSigInfo) {
     let _ = send(nix::unistd::getpid(), nix::unistd::gettid(), siginfo);
 }
 
+/// The same for a signal that was sent to the process.
+pub fn send_back_to_process(siginfo: &RawSigInfo) {
+    let process = u64::from(nix::unistd::getpid().as_raw().unsigned_abs());
+    let args = [process, siginfo[0] & u64::from(u32::MAX), siginfo.as_ptr().addr() as u64, 0, 0, 0];
+    // SAFETY: the kernel reads one siginfo of 128 bytes.
+    let sent = unsafe { host_call(libc::SYS_rt_sigqueueinfo.cast_unsigned(), args) };
+    if sent == Err(Errno::EPERM) {
+        // Only the first thread of a process may send it what the kernel sends.
+        send_back(siginfo);
+    }
+}
+
 /// rt_tgsigqueueinfo(2).
 pub(super) fn send(process: Pid, thread: Pid, siginfo: &RawSigInfo) -> Result<(), Errno> {
     let [process, thread] = [process, thread].map(|id| u64::from(id.as_raw().unsigned_abs()));

@@ -134,6 +134,7 @@ fn do_sigaction(task: &mut Task, signal: i32, new: Option<SigAction>) -> Result<
         return Err(Errno::EINVAL);
     }
     let disposition = new.disposition(signal);
+    task.end_masks();
     tell_host(signal, &new, disposition)?;
     if disposition == Disposition::Ignored {
         task.signals.held().forget(signal);
@@ -184,6 +185,7 @@ pub(super) fn sys_rt_sigprocmask(
     if !old.is_null() {
         task.process.mm.write(old, &previous)?;
     }
+    task.answer_masks();
     Ok(Outcome::Value(0))
 }
 

@@ -65,6 +65,7 @@ pub(super) fn sys_timer_create(
     event: UserPtr<SigEvent>,
     timer: UserPtr<i32>,
 ) -> Result<u64, Errno> {
+    task.end_masks_for_timers();
     if event.is_null() {
         return task.host(libc::SYS_timer_create, args![clock, 0u64, timer]);
     }

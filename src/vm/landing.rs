@@ -55,12 +55,21 @@ mod word {
     pub(super) const CLOCK_GETTIME: u64 = 144;
     pub(super) const GETTIMEOFDAY: u64 = 152;
     pub(super) const TIME_OF_DAY: u64 = 160;
-    /// Not 0 while one of them is asked.
-    pub(super) const IN_CLOCK: u64 = 168;
+    /// Not 0 while one of them is asked, or the mask is changed.
+    pub(super) const IS_BUSY: u64 = 168;
     /// What they write: two words.
     pub(super) const TIME: u64 = 176;
-    /// Of whoever asks: rdi, rsi, rdx, r10, r8, r9, rsp, where it goes on, the number of its call, rbx, rbp, r12 to r15.
+    /// Of whoever asks: rdi, rsi, rdx, r10, r8, r9, rsp, where it goes on, the number of its call, rbx, rbp, r12 to r15;
+    /// and `MASK` as it was before.
     pub(super) const KEPT: u64 = 192;
+    /// Not 0 when rt_sigprocmask is answered here.
+    pub(super) const ANSWERS_MASKS: u64 = 320;
+    /// What is blocked, as a sigset_t.
+    pub(super) const MASK: u64 = 328;
+    /// What stays blocked, as long as the call is answered here.
+    pub(super) const BLOCKED: u64 = 336;
+    /// What else may be blocked here.
+    pub(super) const HANDLED: u64 = 344;
 }
 
 /// What [`word::STATE`] says.
@@ -92,14 +101,23 @@ global_asm!(
     WORD_CLOCK_GETTIME = const word::CLOCK_GETTIME,
     WORD_GETTIMEOFDAY = const word::GETTIMEOFDAY,
     WORD_TIME_OF_DAY = const word::TIME_OF_DAY,
-    WORD_IN_CLOCK = const word::IN_CLOCK,
+    WORD_IS_BUSY = const word::IS_BUSY,
     WORD_TIME = const word::TIME,
     WORD_KEPT = const word::KEPT,
+    WORD_ANSWERS_MASKS = const word::ANSWERS_MASKS,
+    WORD_MASK = const word::MASK,
+    WORD_BLOCKED = const word::BLOCKED,
+    WORD_HANDLED = const word::HANDLED,
     POSTED = const state::POSTED,
     REFUSED = const state::REFUSED,
     NR_CLOCK_GETTIME = const libc::SYS_clock_gettime,
     NR_GETTIMEOFDAY = const libc::SYS_gettimeofday,
     NR_TIME = const libc::SYS_time,
+    NR_RT_SIGPROCMASK = const libc::SYS_rt_sigprocmask,
+    SIG_UNBLOCK = const libc::SIG_UNBLOCK,
+    SIG_SETMASK = const libc::SIG_SETMASK,
+    SIGKILL = const libc::SIGKILL,
+    SIGSTOP = const libc::SIGSTOP,
     CLOCK_PROCESS_CPUTIME_ID = const libc::CLOCK_PROCESS_CPUTIME_ID,
     CLOCK_THREAD_CPUTIME_ID = const libc::CLOCK_THREAD_CPUTIME_ID,
     NR_GETPID = const libc::SYS_getpid,
@@ -111,8 +129,8 @@ global_asm!(
     options(att_syntax)
 );
 
-/// Calls that pads answer, the last three of them where they land in ring 3.
-pub const ANSWERED_INSIDE: [i64; 9] = [
+/// Calls that pads answer, the last four of them where they land in ring 3.
+pub const ANSWERED_INSIDE: [i64; 10] = [
     libc::SYS_getpid,
     libc::SYS_gettid,
     libc::SYS_getuid,
@@ -122,6 +140,7 @@ pub const ANSWERED_INSIDE: [i64; 9] = [
     libc::SYS_clock_gettime,
     libc::SYS_gettimeofday,
     libc::SYS_time,
+    libc::SYS_rt_sigprocmask,
 ];
 
 unsafe extern "C" {
@@ -162,6 +181,15 @@ pub struct Clocks {
     pub gettimeofday: u64,
     /// `__vdso_time`
     pub time: u64,
+}
+
+/// What a pad answers rt_sigprocmask(2) from: sets of signals, bit `signal - 1` for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Masks {
+    /// What is blocked.
+    pub blocked: u64,
+    /// What else the program may block there.
+    pub handled: u64,
 }
 
 /// The pad of one vCPU.
@@ -252,7 +280,7 @@ impl Pad {
             (regs.rax, regs.rcx, regs.r11, regs.rip) = (site.nr.into(), site.end, regs.rflags, site.end);
             return Some(OnPad::Call);
         }
-        if let Some(on_pad) = self.leave_clock(regs, system) {
+        if let Some(on_pad) = self.leave_stack(regs, system) {
             return Some(on_pad);
         }
         let offset = regs.rip.wrapping_sub(self.base);
@@ -266,7 +294,7 @@ impl Pad {
         if on_pad == OnPad::Call && regs.rip != self.entry() && Some(regs.rip) != self.jump_target() {
             let word = |offset| system.word(self.words + offset).load(Ordering::Acquire);
             regs.rcx = word(word::RETURN);
-            system.word(self.words + word::IN_CLOCK).store(0, Ordering::Relaxed);
+            system.word(self.words + word::IS_BUSY).store(0, Ordering::Relaxed);
             if has_posted(offset) {
                 (on_pad, regs.rax) = match word(word::STATE) {
                     state::ANSWERED => (OnPad::Answered, word(word::RESULT)),
@@ -281,9 +309,9 @@ impl Pad {
         Some(on_pad)
     }
 
-    /// The same where a function of the vDSO is asked: the stack is in the words then. The call is still to be answered,
-    /// even if that has been done.
-    fn leave_clock(&self, regs: &mut UserRegs, system: &SystemMemory) -> Option<OnPad> {
+    /// The same in a longer answer: the stack is in the words then. The call is still to be answered, even if that has
+    /// been done.
+    fn leave_stack(&self, regs: &mut UserRegs, system: &SystemMemory) -> Option<OnPad> {
         let end = self.words() + PAGE_SIZE;
         if self.landing != Landing::Ring3 || !(self.words() + 1..=end).contains(&regs.rsp) {
             return None;
@@ -291,12 +319,12 @@ impl Pad {
         let word = |offset| system.word(self.words + offset).load(Ordering::Relaxed);
         // The flags are kept first, and given back last.
         let flags = if regs.rsp == end { regs.rflags } else { word(PAGE_SIZE - 8) };
-        let kept: [u64; 15] = std::array::from_fn(|index| word(word::KEPT + 8 * index as u64));
+        let kept: [u64; 16] = std::array::from_fn(|index| word(word::KEPT + 8 * index as u64));
         let UserRegs { rdi, rsi, rdx, r10, r8, r9, rsp, rip, rax, rbx, rbp, r12, r13, r14, r15, .. } = regs;
         let registers = [rdi, rsi, rdx, r10, r8, r9, rsp, rip, rax, rbx, rbp, r12, r13, r14, r15];
         registers.into_iter().zip(kept).for_each(|(register, value)| *register = value);
         (regs.rcx, regs.r11, regs.rflags) = (regs.rip, flags, RFlags::sanitised(flags));
-        for (offset, value) in [(word::IN_CLOCK, 0), (word::STATE, state::ANSWERED)] {
+        for (offset, value) in [(word::IS_BUSY, 0), (word::STATE, state::ANSWERED), (word::MASK, kept[15])] {
             system.word(self.words + offset).store(value, Ordering::Relaxed);
         }
         Some(OnPad::Call)
@@ -313,14 +341,33 @@ impl Pad {
         }
     }
 
+    /// Has rt_sigprocmask(2) answered from `masks` from now on, or not at all.
+    pub(super) fn set_masks(&self, masks: Option<Masks>, system: &SystemMemory) {
+        let Masks { blocked, handled } = masks.unwrap_or(Masks { blocked: 0, handled: 0 });
+        for (offset, value) in [
+            (word::ANSWERS_MASKS, u64::from(masks.is_some())),
+            (word::MASK, blocked),
+            (word::BLOCKED, blocked),
+            (word::HANDLED, handled),
+        ] {
+            system.word(self.words + offset).store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// What the program blocks by now.
+    pub(super) fn mask(&self, system: &SystemMemory) -> u64 {
+        system.word(self.words + word::MASK).load(Ordering::Relaxed)
+    }
+
     /// The number of the call whose answer user code waits for at `rip`, if it does.
     pub(super) fn awaited(&self, rip: u64, system: &SystemMemory) -> Option<u64> {
         let number = || system.word(self.words + word::NUMBER).load(Ordering::Relaxed);
         has_posted(rip.wrapping_sub(self.base)).then(number)
     }
 
-    /// What the pad answers from now on.
+    /// What the pad answers from now on; no more than that, of what is not for ever.
     pub(super) fn tell(&self, ids: Ids, system: &SystemMemory) {
+        self.set_masks(None, system);
         /// What an id looks like that has no name in this user namespace, and may get one.
         const OVERFLOW_ID: u32 = 65534;
         let user_ids = [ids.uid, ids.euid, ids.gid, ids.egid];
@@ -506,10 +553,10 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_interrupted_has_not_been_asked() {
+    fn a_longer_answer_that_is_interrupted_has_not_been_given() {
         let (pad, system) = pad(Landing::Ring3);
         let flags = (RFlags::ZF | RFlags::DF).bits();
-        (0..15).for_each(|i| system.word(pad.words + word::KEPT + 8 * i).store(0x100 + i, Ordering::Relaxed));
+        (0..16).for_each(|i| system.word(pad.words + word::KEPT + 8 * i).store(0x100 + i, Ordering::Relaxed));
         system.word(pad.words + PAGE_SIZE - 8).store(flags, Ordering::Relaxed);
         let end = pad.words() + PAGE_SIZE;
         for (rsp, rflags) in [(end, flags), (end - 8, 0), (end - 160, RFlags::CF.bits())] {
@@ -518,6 +565,8 @@ mod tests {
             assert_eq!(pad.leave(&mut regs, &system), Some(OnPad::Call));
             let caller = [regs.rdi, regs.rsi, regs.rdx, regs.r10, regs.r8, regs.r9, regs.rsp, regs.rip, regs.rax];
             assert_eq!(caller, std::array::from_fn(|i| 0x100 + i as u64));
+            assert_eq!(pad.mask(&system), 0x10f, "as it was before");
+            pad.set_masks(Some(Masks { blocked: 7, handled: 0 }), &system);
             let callee = [regs.rbx, regs.rbp, regs.r12, regs.r13, regs.r14, regs.r15];
             assert_eq!(callee, std::array::from_fn(|i| 0x109 + i as u64));
             assert_eq!((regs.rcx, regs.r11, regs.rflags & flags), (regs.rip, flags, flags));

@@ -18,7 +18,7 @@ pub mod trap;
 pub mod vcpu;
 
 pub use door::Door;
-pub use landing::{Clocks, Ids, Posted};
+pub use landing::{Clocks, Ids, Masks, Posted};
 pub use machine::Machine;
 pub use platform::Platform;
 pub use trampoline::Site;

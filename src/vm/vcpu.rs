@@ -21,7 +21,7 @@ use kvm_ioctls::{SyncReg, VcpuExit, VcpuFd};
 
 use super::door::Door;
 use super::kick::Attachment;
-use super::landing::{Clocks, Ids, Landing, OnPad, Pad};
+use super::landing::{Clocks, Ids, Landing, Masks, OnPad, Pad};
 use super::layout::{DOORBELL, DOORBELL_GPA, KERNEL_BASE};
 use super::stubs::{self, StubAddrs};
 use super::system::SystemMemory;
@@ -207,8 +207,8 @@ impl Vcpu {
         }
     }
 
-    /// Can its pad ask for the time?
-    pub fn wants_clocks(&self) -> bool {
+    /// Does its pad give longer answers, too: can it tell the time, and change masks of signals?
+    pub fn answers_at_length(&self) -> bool {
         self.landing == Landing::Ring3 && self.setup.pages.pad.is_some()
     }
 
@@ -217,6 +217,18 @@ impl Vcpu {
         if let Some(pad) = self.setup.pages.pad {
             pad.set_clocks(clocks, system);
         }
+    }
+
+    /// Has its pad, if there is one, answer rt_sigprocmask(2) from these masks, or not at all.
+    pub fn set_masks(&self, masks: Option<Masks>, system: &SystemMemory) {
+        if let Some(pad) = self.setup.pages.pad {
+            pad.set_masks(masks, system);
+        }
+    }
+
+    /// What the program has had its pad block, if it can.
+    pub fn mask(&self, system: &SystemMemory) -> Option<u64> {
+        self.setup.pages.pad.map(|pad| pad.mask(system))
     }
 
     /// Where calls by a jump arrive on its pad (GVA).
