@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kvm_se::Error;
 use kvm_se::proc::ExitStatus;
-use kvm_se::profile::{Recorder, format, report as top};
+use kvm_se::profile::{Memory, Recorder, format, report as top};
 use kvm_se::sys::clone::{Forked, fork};
 use kvm_se::syscall::Observer;
 
@@ -17,6 +17,7 @@ use crate::output::{Output, TimelineOutput};
 /// there is no profile.
 pub(crate) fn record(mut run: Run, to: RecordTo) -> Result<ExitStatus, Error> {
     let output = Output::prepare(&to.path, "profile")?;
+    let memory_output = to.memory.as_deref().map(|path| Output::prepare(path, "table of memory")).transpose()?;
     let recorder = Recorder::new(to.options, run.config.settings.region.clone()).map_err(Error::Setup)?;
     let timeline = to.timeline.as_deref().map(TimelineOutput::prepare).transpose()?;
     match fork().map_err(|errno| Error::Setup(io::Error::from_raw_os_error(errno.as_positive())))? {
@@ -30,12 +31,17 @@ pub(crate) fn record(mut run: Run, to: RecordTo) -> Result<ExitStatus, Error> {
         Forked::Parent(child) => {
             let timeline = timeline.map(TimelineOutput::begin_beside);
             let recording = recorder.record(child).map_err(Error::Setup)?;
-            let has_timeline = timeline.map_or(Ok(()), |(output, collector)| output.end(collector.finish()));
+            let has_timeline = timeline.map_or(Ok(()), |(output, collector)| {
+                let lost = collector.finish(recording.memory());
+                output.end(lost)
+            });
             let (status, lost) = (recording.status, recording.lost);
-            let profile = recording.profile(to.command, &show_progress);
+            let has_memory = memory_output.map_or(Ok(()), |output| write_memory(recording.memory(), &to, &output));
+            let profile = recording.profile(to.command.clone(), &show_progress);
             let bytes = to.format.encode(&profile, &to.path).map_err(|error| output.error(&error))?;
             output.write(&bytes)?;
             has_timeline?;
+            has_memory?;
             let mut stderr = io::stderr().lock();
             if lost > 0 {
                 let _ = writeln!(stderr, "kvm-se: {lost} threads or mappings could not be recorded");
@@ -47,6 +53,12 @@ pub(crate) fn record(mut run: Run, to: RecordTo) -> Result<ExitStatus, Error> {
             Ok(status)
         }
     }
+}
+
+fn write_memory(memory: &Memory, to: &RecordTo, output: &Output) -> Result<(), Error> {
+    let path = to.memory.as_deref().unwrap_or(&to.path);
+    let bytes = memory.encode(&to.command, path).map_err(|error| output.error(&error))?;
+    output.write(&bytes)
 }
 
 /// Says on a terminal how many files' symbols have been read.

@@ -72,6 +72,9 @@ impl Runner {
         if config.settings.determinism.is_some() {
             mm.scan_text();
         }
+        if let Some(board) = &config.settings.board {
+            board.prepare(&mm);
+        }
         let views = Arc::new(Views::new());
         let not_executable = |source| Error::NotExecutable { program: config.name.clone(), source };
         let mut program = config.program;

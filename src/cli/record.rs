@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use kvm_se::Error;
 use kvm_se::profile::Format;
-use kvm_se::profile::model::Clock;
+use kvm_se::profile::model::Event;
 
 use super::{Options, Request, end_parsing, refuse};
 
@@ -16,6 +17,7 @@ Examples:
   kvm-se record ./prog args                    then open profile.json.gz in profiler.firefox.com
   kvm-se record -o flame.svg ./prog            a flame graph
   kvm-se record -o prog.pb.gz ./prog           then go tool pprof -top prog.pb.gz
+  kvm-se record -e faults -o mem.svg ./prog    which code uses memory for the first time
   kvm-se record --wall -o slow.json.gz ./prog  sleeping and waiting as well
 
 The format is that of FILE's name: .json firefox, .pb pprof, .folded, .svg, .speedscope.json, callgrind.out*, .perf;
@@ -30,6 +32,9 @@ struct RecordOptions {
     /// All time, that in which threads sleep as well; without it, processor time
     #[arg(long)]
     wall: bool,
+    /// What is recorded: processor time, or each page that is used for the first time
+    #[arg(short, long, value_name = "EVENT", default_value = "cpu-clock", conflicts_with = "wall", value_parser = ["cpu-clock", "page-faults", "faults"])]
+    event: String,
     /// Where the profile goes
     #[arg(short, long, value_name = "FILE", default_value = "profile.json.gz")]
     output: PathBuf,
@@ -39,6 +44,12 @@ struct RecordOptions {
     /// Where a timeline of system calls, faults and signals goes, as a Chrome trace
     #[arg(long, value_name = "FILE")]
     timeline: Option<PathBuf>,
+    /// Where a table goes of the memory that was in use in each interval, by mapping: JSON if FILE ends in .json, else text
+    #[arg(long, value_name = "FILE", conflicts_with = "roi")]
+    memory: Option<PathBuf>,
+    /// Length of an interval of --memory, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 100, requires = "memory", value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    memory_interval: u32,
     /// Say nothing but what went wrong
     #[arg(short, long)]
     quiet: bool,
@@ -57,6 +68,8 @@ pub(crate) struct RecordTo {
     pub(crate) format: Format,
     /// Where a timeline goes.
     pub(crate) timeline: Option<PathBuf>,
+    /// Where a table of memory goes.
+    pub(crate) memory: Option<PathBuf>,
     /// Say how many samples there are?
     pub(crate) is_quiet: bool,
     /// The program and its arguments.
@@ -82,12 +95,18 @@ pub(super) fn parse(args: &[OsString]) -> Result<Request, Error> {
     if options.timeline.is_some() {
         options.run.refuse_stats("--timeline");
     }
-    let clock = if options.wall { Clock::Wall } else { Clock::Cpu };
+    let memory = options.memory.as_ref().map(|_| Duration::from_millis(options.memory_interval.into()));
+    let event = match options.event.as_str() {
+        _ if options.wall => Event::Wall,
+        "cpu-clock" => Event::Cpu,
+        _ => Event::Faults,
+    };
     let to = RecordTo {
-        options: kvm_se::profile::Options { frequency: options.frequency, clock },
+        options: kvm_se::profile::Options { frequency: options.frequency, event, memory },
         path: options.output,
         format,
         timeline: options.timeline,
+        memory: options.memory,
         is_quiet: options.quiet,
         command: options.run.command_words(),
     };

@@ -84,6 +84,11 @@ impl AddressSpace {
         if vma.flags.contains(VmaFlags::PRECISE) {
             return self.fill_precisely(addr, vma);
         }
+        if self.fills_single_pages.load(Ordering::Relaxed)
+            && let Some(page) = PageRange::around(UserAddr::new(addr), 1)
+        {
+            return self.fill(page, vma).map_err(FaultError::Vm);
+        }
         let gathered = self.begin_gathering((addr, access), block, (whole, vma));
         self.fill(gathered.unwrap_or(block), vma).map_err(FaultError::Vm)?;
         drop(inner);
@@ -125,7 +130,7 @@ impl AddressSpace {
     /// Fills the entries of a range that has just been mapped or got other rights, if it is so small that the guest
     /// surely uses what they map: a fault costs far more.
     pub(super) fn fill_ahead(&self, inner: &Inner, range: PageRange) {
-        if range.len() < PDE_SPAN {
+        if range.len() < PDE_SPAN && !self.fills_single_pages.load(Ordering::Relaxed) {
             self.populate_entries(inner, range);
         }
     }

@@ -138,6 +138,9 @@ impl AddressSpace {
             }
             return Err(errno);
         }
+        for (range, vma) in &removed {
+            self.note_gone(*range, vma);
+        }
         if is_growing {
             self.has_growsdown.store(true, Ordering::Relaxed);
         }

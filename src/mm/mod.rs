@@ -29,6 +29,7 @@ mod text_scan;
 mod unmap;
 mod user;
 pub mod vma;
+mod working_set;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -39,6 +40,7 @@ pub use fault::{Access, FaultError};
 pub use fork::{ForkPlan, MmGuard};
 pub use map::{MapRequest, Where};
 pub use report::{Landmarks, Sizes};
+pub use working_set::MappingUse;
 
 use crate::abi::mman::Prot;
 use crate::abi::{Errno, PAGE_SIZE, PageRange, TASK_SIZE, UserAddr};
@@ -49,6 +51,7 @@ use foreign::Foreign;
 use huge_memory::HugePages;
 use text_scan::TextScan;
 use vma::{Backing, DEFAULT_MAX_VMAS, Limits, Vma, VmaFlags, VmaMap, VmaName};
+use working_set::Gone;
 
 /// One address space; threads share it.
 #[derive(Debug)]
@@ -64,8 +67,12 @@ pub struct AddressSpace {
     /// Is there a VMA besides the stack that grows down?
     has_growsdown: AtomicBool,
     huge_pages: HugePages,
+    /// Is each page to be a fault?
+    fills_single_pages: AtomicBool,
     /// What is known of code whose instructions are looked at first. Locked within `inner`.
     text_scan: OnceLock<Mutex<TextScan>>,
+    /// What was used and is gone, where use is tracked. Locked within `inner`.
+    gone: Gone,
 }
 
 #[derive(Debug)]
@@ -106,7 +113,9 @@ impl AddressSpace {
             revocations: AtomicU64::new(0),
             has_growsdown: AtomicBool::new(false),
             huge_pages: HugePages::default(),
+            fills_single_pages: AtomicBool::new(false),
             text_scan: OnceLock::new(),
+            gone: Gone::default(),
         }
     }
 

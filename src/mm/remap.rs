@@ -138,6 +138,7 @@ impl AddressSpace {
         };
         let keeps_source = remap.flags.contains(RemapFlags::DONTUNMAP);
         self.clear_entries(from);
+        self.note_moved(inner, from);
         let moved = PageRange::new(to.start(), to.start() + from.len()).ok_or(Errno::EINVAL)?;
         self.move_host(from, moved)?;
         if let Some(added) = PageRange::new(moved.end(), to.end()) {

@@ -62,6 +62,11 @@ impl AddressSpace {
         ranges
     }
 
+    /// How many bytes of `range` the host has pages for.
+    pub fn resident_len(&self, range: PageRange) -> u64 {
+        self.resident_ranges(range).iter().map(|range| range.len()).sum()
+    }
+
     /// mlock2(2): `on_fault` leaves pages that are not there yet alone.
     pub fn lock_pages(&self, addr: UserAddr, len: u64, on_fault: bool) -> Result<(), Errno> {
         let Some(range) = lock_range(addr, len)? else { return Ok(()) };

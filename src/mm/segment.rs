@@ -79,12 +79,15 @@ impl AddressSpace {
         });
         if placed.is_err() {
             let _ = inner.vmas.remove(range);
-            for (range, vma) in removed {
-                inner.vmas.insert(range, vma)?;
+            for (range, vma) in &removed {
+                inner.vmas.insert(*range, vma.clone())?;
             }
         } else {
             // Nothing is left where it was.
             std::mem::forget(attached);
+            for (range, vma) in &removed {
+                self.note_gone(*range, vma);
+            }
         }
         self.publish_stack_gap(inner);
         placed

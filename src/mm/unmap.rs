@@ -13,8 +13,9 @@ impl AddressSpace {
 
     pub(super) fn unmap_locked(&self, inner: &mut Inner, range: PageRange) -> Result<(), Errno> {
         let removed = inner.vmas.remove(range)?;
-        for (range, _) in &removed {
+        for (range, vma) in &removed {
             self.revoke(*range, make_hole)?;
+            self.note_gone(*range, vma);
             self.forget_replaced(*range);
         }
         self.publish_stack_gap(inner);

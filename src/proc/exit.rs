@@ -116,7 +116,7 @@ impl Process {
     pub fn end(&self, result: Result<ExitStatus, Error>) -> ! {
         self.threads.end_all(self);
         if let Some(sampling) = &self.sampling {
-            sampling.end();
+            sampling.end(&self.mm);
         }
         self.run_loop.report(self, &result);
         self.leave_run();

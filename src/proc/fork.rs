@@ -149,7 +149,9 @@ fn note_child(task: &Task, seat: Option<Seat>, pid: Pid) -> i32 {
 /// nobody to release those of other threads. The address space's comes first in what it returns.
 fn hold_all(process: &Process) -> (MmGuard<'_>, impl Sized) {
     let ends = process.ends.as_ref().map(|ends| ends.hold());
-    let outer = (ends, process.limits.hold(), process.threads.hold(), process.mm.machine().hold_vcpus());
+    let meter = process.sampling.as_ref().map(|sampling| sampling.hold());
+    let watching = (ends, meter);
+    let outer = (watching, process.limits.hold(), process.threads.hold(), process.mm.machine().hold_vcpus());
     let mm = process.mm.hold();
     let leaves = (
         process.actions.hold(),
@@ -167,7 +169,7 @@ fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState, shares_descr
     mm.finish_fork(plan).map_err(|_| VmError::Full("mappings"))?;
     mm.machine().rebuild(&mut task.vcpu, state, shares_descriptors)?;
     if let Some(sampling) = &task.process.sampling {
-        sampling.copy_image();
+        sampling.copy_image(mm);
     }
     if let Some(ends) = &task.process.ends {
         ends.breakpoints.restart();

@@ -7,6 +7,7 @@
 //! | `module` | the ELF files that code comes from |
 //! | `samples` | what was recorded: addresses |
 //! | `symbols` | what addresses are called; after the run |
+//! | [`memory`] | how memory was used |
 //! | [`model`] | the profile that all formats are made of: names |
 //! | [`mod@format`] | one file for each format |
 //! | [`report`] | what `kvm-se report` prints |
@@ -14,6 +15,7 @@
 
 pub mod format;
 mod jit;
+pub mod memory;
 pub mod model;
 mod module;
 mod recorder;
@@ -24,5 +26,6 @@ mod symbols;
 mod unwind;
 
 pub use format::Format;
+pub use memory::Memory;
 pub use model::Profile;
 pub use recorder::{Options, Recorder, Recording};

@@ -52,7 +52,7 @@ pub struct Sample {
     pub time: u64,
     /// Index of the stack.
     pub stack: usize,
-    /// The time that it stands for, in ns.
+    /// What it stands for, as [`Event`] says: ns, or page faults.
     pub weight: u64,
 }
 
@@ -84,6 +84,21 @@ pub struct Process {
     pub end: Option<u64>,
     /// Its threads.
     pub threads: Vec<Thread>,
+    /// Its memory, if that was measured, in the order of their times.
+    pub memory: Vec<MemorySample>,
+}
+
+/// How much memory a process used up to a time, since the one before it. In bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemorySample {
+    /// Since the start of the profile, in ns.
+    pub time: u64,
+    /// What of its mappings was in memory then.
+    pub resident: u64,
+    /// Pages that it read, wrote or executed.
+    pub used: u64,
+    /// Pages that it wrote.
+    pub written: u64,
 }
 
 /// A file that code was loaded from.
@@ -95,22 +110,30 @@ pub struct Module {
     pub build_id: String,
 }
 
-/// What a thread's time is.
+/// What samples are of, and what they weigh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// Processor time.
+pub enum Event {
+    /// Processor time, in ns.
     Cpu,
-    /// All time.
+    /// All time, in ns.
     Wall,
+    /// Pages that user code used for the first time, which is a page fault each.
+    Faults,
 }
 
-impl Clock {
+impl Event {
     /// In a word.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
             Self::Wall => "wall",
+            Self::Faults => "page-faults",
         }
+    }
+
+    /// Do samples weigh time?
+    pub fn is_time(self) -> bool {
+        self != Self::Faults
     }
 }
 
@@ -126,7 +149,7 @@ pub struct Profile {
     /// Time between two samples, in ns.
     pub interval: u64,
     /// What was measured.
-    pub clock: Clock,
+    pub event: Event,
     /// All modules.
     pub modules: Vec<Module>,
     /// All functions.
@@ -164,7 +187,7 @@ impl Profile {
         })
     }
 
-    /// What all samples stand for together, in ns.
+    /// What all samples stand for together.
     pub fn total(&self) -> u64 {
         self.samples().map(|(_, _, sample)| sample.weight).sum()
     }
@@ -196,7 +219,7 @@ pub struct Sum {
     pub thread: usize,
     /// Index of the stack.
     pub stack: usize,
-    /// What they stand for, in ns.
+    /// What they stand for.
     pub weight: u64,
     /// How many they are.
     pub samples: u64,

@@ -17,7 +17,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
-use super::model::{Clock, Profile};
+use super::memory::{Measurement, Memory};
+use super::model::{Event, Profile};
 use super::module::Module;
 use super::samples::{Frame, Process, Sample, Samples, Thread};
 use super::symbols;
@@ -38,8 +39,10 @@ const LOOKS_AT_DEAD: u64 = 512;
 pub struct Options {
     /// Samples a second.
     pub frequency: u32,
-    /// What is measured.
-    pub clock: Clock,
+    /// What is sampled.
+    pub event: Event,
+    /// How often the use of memory is measured, if it is.
+    pub memory: Option<Duration>,
 }
 
 impl Options {
@@ -65,6 +68,7 @@ pub struct Recording {
     pub lost: u64,
     samples: Samples,
     jit_dumps: Vec<(u32, PathBuf)>,
+    memory: Memory,
     options: Options,
     start: u64,
     start_time: SystemTime,
@@ -75,7 +79,14 @@ impl Recorder {
     /// Makes the memory that is shared with the run.
     /// `region` is what of it is recorded, if not all.
     pub fn new(options: Options, region: Option<Arc<Region>>) -> io::Result<Self> {
-        Ok(Self { board: Arc::new(Board::new(options.clock == Clock::Wall)?), region, options })
+        let board = match options.event {
+            Event::Faults => Board::of_faults()?,
+            Event::Cpu | Event::Wall => Board::new(options.event == Event::Wall)?,
+        };
+        if options.memory.is_some() {
+            board.want_measurement();
+        }
+        Ok(Self { board: Arc::new(board), region, options })
     }
 
     /// For the run.
@@ -95,12 +106,15 @@ impl Recorder {
         session.read_log(true);
         session.collect();
         let end = sampling::now();
-        let Session { samples, jit_dumps, .. } = session;
+        let Session { samples, jit_dumps, mut memory, .. } = session;
+        memory.finish(&samples.processes);
+        (memory.start, memory.interval) = (start, self.options.memory.map_or(0, nanoseconds));
         Ok(Recording {
             status,
             lost: self.board.lost(),
             samples,
             jit_dumps,
+            memory,
             options: self.options,
             start,
             start_time,
@@ -136,6 +150,11 @@ pub(super) fn pass_on(signals: &SignalFd, child: Pid) {
 }
 
 impl Recording {
+    /// How memory was used, if that was measured.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// Gives addresses their names.
     pub fn profile(self, command: Vec<String>, progress: &(dyn Fn(usize, usize) + Sync)) -> Profile {
         let names = symbols::resolve(&self.samples, &self.jit_dumps, progress);
@@ -145,14 +164,18 @@ impl Recording {
             start,
             duration: self.end.saturating_sub(self.start),
             interval: nanoseconds(self.options.interval()),
-            clock: self.options.clock,
+            event: self.options.event,
             modules: Vec::new(),
             functions: Vec::new(),
             frames: Vec::new(),
             stacks: Vec::new(),
             processes: Vec::new(),
         };
-        symbols::apply(&self.samples, &names, self.start, empty)
+        let mut profile = symbols::apply(&self.samples, &names, self.start, empty);
+        for (index, process) in profile.processes.iter_mut().enumerate() {
+            process.memory = self.memory.totals(index);
+        }
+        profile
     }
 }
 
@@ -183,13 +206,18 @@ struct Session {
     board: Arc<Board>,
     region: Option<Arc<Region>>,
     is_wall: bool,
-    log: usize,
+    is_faults: bool,
+    /// Where the next record of the log begins.
+    log: u64,
+    /// At which record it has stood still, and since when.
+    stuck: Option<(u64, Instant)>,
     images: HashMap<u64, Image>,
     processes: HashMap<(u32, u64), usize>,
     seen: HashMap<u64, Seen>,
     modules: HashMap<(u64, u64, Vec<u8>), usize>,
     samples: Samples,
     jit_dumps: Vec<(u32, PathBuf)>,
+    memory: Memory,
     cache: Cache,
 }
 
@@ -204,18 +232,21 @@ impl std::fmt::Debug for Cache {
 
 impl Session {
     fn new(board: Arc<Board>, region: Option<Arc<Region>>) -> Self {
-        let is_wall = board.is_wall();
+        let (is_wall, is_faults) = (board.is_wall(), board.is_of_faults());
         Self {
             board,
             region,
             is_wall,
+            is_faults,
             log: 0,
+            stuck: None,
             images: HashMap::new(),
             processes: HashMap::new(),
             seen: HashMap::new(),
             modules: HashMap::new(),
             samples: Samples::default(),
             jit_dumps: Vec::new(),
+            memory: Memory::default(),
             cache: Cache(CacheX86_64::new()),
         }
     }
@@ -224,15 +255,40 @@ impl Session {
     fn follow(&mut self, child: Pid, options: Options, signals: &SignalFd) -> io::Result<ExitStatus> {
         let interval = options.interval();
         let mut next = Instant::now();
-        for look in 1.. {
+        let mut measurement = options.memory.map(|interval| (next + interval, interval));
+        for look in 1_u64.. {
             if let Some(status) = ended(child)? {
                 return Ok(status);
             }
             pass_on(signals, child);
             self.read_log(false);
             let board = self.board.clone();
+            let rung = board.doorbell();
+            let mut is_measured = false;
+            if let Some((due, interval)) = &mut measurement
+                && *due <= Instant::now()
+            {
+                board.want_measurement();
+                is_measured = true;
+                // One that was missed is not made up for.
+                *due = (*due + *interval).max(Instant::now());
+            }
             for slot in board.slots() {
-                self.look(&slot, look);
+                if self.is_faults {
+                    self.look_for_faults(&slot, is_measured);
+                } else {
+                    self.look(&slot);
+                }
+                if look.is_multiple_of(LOOKS_AT_DEAD)
+                    && sys::tgkill(slot.pid(), slot.tid(), 0) == Err(nix::Error::ESRCH)
+                {
+                    slot.abandon();
+                }
+            }
+            if self.is_faults {
+                // Threads wait until their samples are taken.
+                board.wait_for_doorbell(rung, interval);
+                continue;
             }
             next += interval;
             match next.checked_duration_since(Instant::now()) {
@@ -244,7 +300,24 @@ impl Session {
         unreachable!("there is a look after each")
     }
 
-    fn look(&mut self, slot: &Slot<'_>, look: u64) {
+    /// Takes the page fault that the thread has left. `is_measured` if it is to see that a measurement is wanted.
+    fn look_for_faults(&mut self, slot: &Slot<'_>, is_measured: bool) {
+        let phase = slot.phase();
+        if matches!(phase, Phase::Free | Phase::Taken) {
+            return;
+        }
+        self.take(slot);
+        match phase {
+            Phase::Guest if is_measured => slot.kick(),
+            Phase::Closed => {
+                self.forget(slot);
+                slot.free();
+            }
+            _ => {}
+        }
+    }
+
+    fn look(&mut self, slot: &Slot<'_>) {
         let phase = slot.phase();
         if matches!(phase, Phase::Free | Phase::Taken) {
             return;
@@ -261,9 +334,6 @@ impl Session {
                 slot.free();
             }
             _ => {}
-        }
-        if look.is_multiple_of(LOOKS_AT_DEAD) && sys::tgkill(slot.pid(), slot.tid(), 0) == Err(nix::Error::ESRCH) {
-            slot.abandon();
         }
     }
 
@@ -347,7 +417,11 @@ impl Session {
         // Where it was may have been mapped just now.
         self.read_log(false);
         let Some(seen) = self.seen.get_mut(&serial) else { return };
-        let weight = if self.is_wall { sample.region_time.saturating_sub(seen.time) } else { sample.cpu };
+        let weight = match (self.is_faults, self.is_wall) {
+            (true, _) => 1,
+            (false, true) => sample.region_time.saturating_sub(seen.time),
+            (false, false) => sample.cpu,
+        };
         (seen.time, seen.activity) = (sample.region_time, 0);
         let (thread, pid, image) = (seen.thread, seen.pid, seen.image);
         if !sample.name.is_empty() {
@@ -430,9 +504,26 @@ impl Session {
         true
     }
 
+    /// Has the next record been unfinished for so long that its writer must have been killed?
+    fn gives_up_record(&mut self) -> bool {
+        const LONG: Duration = Duration::from_secs(2);
+        if self.board.log_end() == self.log {
+            self.stuck = None;
+            return false;
+        }
+        match self.stuck {
+            Some((at, since)) if at == self.log => since.elapsed() > LONG,
+            _ => {
+                self.stuck = Some((self.log, Instant::now()));
+                false
+            }
+        }
+    }
+
     /// Reads what has been added to the log.
     fn read_log(&mut self, is_over: bool) {
         let board = self.board.clone();
+        let is_over = is_over || self.gives_up_record();
         while let Some((bytes, next)) = board.read_log(self.log, is_over) {
             self.log = next;
             match Record::of(&bytes) {
@@ -449,6 +540,11 @@ impl Session {
                 }
                 Some(Record::Mapped(mapping)) => self.map(&mapping),
                 Some(Record::Ended { pid, time }) => self.end_process(pid, time),
+                Some(Record::Area { image, number, area }) => self.memory.name(image, number, area),
+                Some(Record::Used { image, pid, since, time, areas }) => {
+                    let process = self.process(pid, image, time);
+                    self.memory.add(process, image, Measurement { since, time, areas });
+                }
                 None => {}
             }
         }

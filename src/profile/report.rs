@@ -13,7 +13,7 @@ pub fn print(stacks: &Stacks, to: &mut dyn Write) -> io::Result<()> {
     let mut own = BTreeMap::<&str, u64>::new();
     let mut all = BTreeMap::<&str, u64>::new();
     let mut sum = 0;
-    for (stack, weight) in stacks {
+    for (stack, weight) in &stacks.all {
         sum += weight;
         if let Some(innermost) = stack.last() {
             *own.entry(innermost).or_default() += weight;
@@ -25,15 +25,17 @@ pub fn print(stacks: &Stacks, to: &mut dyn Write) -> io::Result<()> {
     let mut functions: Vec<_> =
         all.iter().map(|(name, all)| (own.get(name).copied().unwrap_or(0), *all, *name)).collect();
     functions.sort_by(|one, other| other.cmp(one));
-    writeln!(to, "{:>8} {:>6}  {:>8} {:>6}  function", "self/ms", "self", "total/ms", "total")?;
+    let (own_amount, all_amount) = if stacks.is_time { ("self/ms", "total/ms") } else { ("pages", "pages") };
+    let amount = |weight| if stacks.is_time { ms(weight) } else { weight.to_string() };
+    writeln!(to, "{own_amount:>8} {:>6}  {all_amount:>8} {:>6}  function", "self", "total")?;
     for (own, all, name) in functions.iter().take(MOST_SHOWN) {
         let share = |part: u64| percent(part, sum);
-        writeln!(to, "{:>8} {:>6}  {:>8} {:>6}  {name}", ms(*own), share(*own), ms(*all), share(*all))?;
+        writeln!(to, "{:>8} {:>6}  {:>8} {:>6}  {name}", amount(*own), share(*own), amount(*all), share(*all))?;
     }
     if functions.len() > MOST_SHOWN {
         writeln!(to, "{:>8} {:>6}  {:>8} {:>6}  {} more", "", "", "", "", functions.len() - MOST_SHOWN)?;
     }
-    writeln!(to, "{:>8} {:>6}  in all", ms(sum), percent(sum, sum))
+    writeln!(to, "{:>8} {:>6}  in all", amount(sum), percent(sum, sum))
 }
 
 fn ms(ns: u64) -> String {
@@ -52,7 +54,8 @@ mod tests {
     #[test]
     fn a_function_that_calls_itself_counts_once() {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let stacks = vec![(names(&["main", "f", "f"]), 3_000_000), (names(&["main"]), 1_000_000)];
+        let all = vec![(names(&["main", "f", "f"]), 3_000_000), (names(&["main"]), 1_000_000)];
+        let stacks = Stacks { is_time: true, all };
         let mut text = Vec::new();
         print(&stacks, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
@@ -64,6 +67,6 @@ mod tests {
 
     #[test]
     fn nothing_is_no_reason_to_fail() {
-        print(&Vec::new(), &mut Vec::new()).unwrap();
+        print(&Stacks::default(), &mut Vec::new()).unwrap();
     }
 }

@@ -261,6 +261,7 @@ pub(super) fn apply(samples: &Samples, names: &Names, start: u64, mut profile: P
             start: since(process.start),
             end: process.end.map(since),
             threads: Vec::new(),
+            memory: Vec::new(),
         })
         .collect();
     for thread in &samples.threads {

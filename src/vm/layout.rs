@@ -4,6 +4,7 @@
 //! |---|---|
 //! | 0 to 1 GiB | system memory: stubs, IDT, pages of each vCPU, page tables; grows from the bottom |
 //! | 2 GiB | no memory: the doorbell |
+//! | 3 GiB | for a moment, a page that nothing maps (`Memslots::forget_translations`) |
 //! | 4 GiB and up | chunks of the arena, dealt out as they are first used |
 //!
 //! | GVA | what |
@@ -32,6 +33,8 @@ pub const USER_PADS: u64 = 0x7fff_ff00_0000;
 pub const DOORBELL: u64 = TASK_SIZE - PAGE_SIZE;
 /// What it is mapped to (GPA): nothing, so that a store is an exit.
 pub const DOORBELL_GPA: u64 = 2 << 30;
+/// A page that no entry points to (GPA).
+pub const UNUSED_GPA: u64 = 3 << 30;
 /// Trampolines of a ring-3 landing (GVA), behind the last pad.
 pub const TRAMPOLINES: u64 = DOORBELL - PAGE_SIZE;
 /// Three pages that KVM on VMX needs for itself (`KVM_SET_TSS_ADDR`), between the two.
@@ -41,4 +44,5 @@ pub const VMX_IDENTITY_MAP: u64 = 0xfffb_c000;
 
 const _: () = assert!(USER_PADS.is_multiple_of(PDE_SPAN) && USER_PADS < TASK_SIZE);
 const _: () = assert!(SYSTEM_LEN as u64 <= DOORBELL_GPA && DOORBELL_GPA < VMX_IDENTITY_MAP);
+const _: () = assert!(DOORBELL_GPA + PAGE_SIZE <= UNUSED_GPA && UNUSED_GPA + PAGE_SIZE <= VMX_IDENTITY_MAP);
 const _: () = assert!(SYSTEM_LEN as u64 <= VMX_IDENTITY_MAP && (VMX_TSS as u64) < ARENA_GPA);

@@ -336,6 +336,11 @@ impl Machine {
         self.tables.map_huge(va, gpa, rights).map_err(|_| VmError::Full("page tables"))
     }
 
+    /// Has all vCPUs forget what they remember of the guest's page tables.
+    pub fn forget_translations(&self) -> Result<(), VmError> {
+        self.slots.forget_translations(&self.vm, self.system())
+    }
+
     /// A table has its memslot before an entry points at it: another vCPU may walk there at once.
     fn back_tables(&self) -> Result<(), VmError> {
         self.slots.back_system(&self.vm, self.system())

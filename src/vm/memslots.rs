@@ -10,9 +10,10 @@ use kvm_bindings::{KVM_MEM_READONLY, kvm_userspace_memory_region};
 use zerocopy::FromZeros;
 
 use super::VmError;
-use super::layout::{ARENA_GPA, SYSTEM_STEP};
+use super::layout::{ARENA_GPA, SYSTEM_STEP, UNUSED_GPA};
 use super::machine::VmHandle;
 use super::system::SystemMemory;
+use crate::abi::PAGE_SIZE;
 
 /// Bytes of a chunk. Under shadow paging a memslot costs 8 bytes of kernel memory a page as soon as it is made.
 pub const CHUNK_LEN: u64 = 16 << 20;
@@ -101,6 +102,24 @@ impl Memslots {
         self.add(&mut state, vm, Slot { gpa, hva, len, is_read_only: true })?;
         state.arena_chunks += u32::try_from(len.div_ceil(CHUNK_LEN)).map_err(|_| VmError::Full("guest memory"))?;
         Ok(gpa)
+    }
+
+    /// Has all vCPUs forget what they remember of the guest's page tables.
+    ///
+    /// When a memslot goes, KVM drops all translations of the VM, its own and those of the processors
+    /// (KVM_X86_QUIRK_SLOT_ZAP_ALL of the KVM API, on unless it is disabled). So one that nothing uses comes and goes.
+    pub(super) fn forget_translations(&self, vm: &VmHandle, system: &SystemMemory) -> Result<(), VmError> {
+        let state = self.lock();
+        let mut region = kvm_userspace_memory_region {
+            slot: u32::try_from(state.slots.len()).unwrap_or(u32::MAX),
+            flags: KVM_MEM_READONLY,
+            guest_phys_addr: UNUSED_GPA,
+            memory_size: PAGE_SIZE,
+            userspace_addr: system.host_addr(),
+        };
+        vm.set_memory_region(region)?;
+        region.memory_size = 0;
+        vm.set_memory_region(region)
     }
 
     /// Most memslots that KVM allows.

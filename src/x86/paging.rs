@@ -4,7 +4,7 @@
 //! Three rules come from shadow paging, which does not see host edits of entries that point to tables:
 //! a table is never freed, never gets another role, and an entry that points to a table keeps pointing to it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bitflags::bitflags;
 
@@ -33,6 +33,8 @@ bitflags! {
         const DIRTY = 1 << 6;
         /// In a page directory: maps 2 MiB.
         const HUGE = 1 << 7;
+        /// Left to software: the entry had been used when its use was last [taken](PageTable::take_use).
+        const TOUCHED = 1 << 9;
         /// Instruction fetches are refused.
         const NO_EXECUTE = 1 << 63;
     }
@@ -41,6 +43,27 @@ bitflags! {
 impl Entry {
     /// An entry that points to a table: the leaf alone decides about rights.
     const TABLE: Self = Self::PRESENT.union(Self::WRITE).union(Self::USER).union(Self::ACCESSED);
+    /// How an entry was used. Where use is tracked, it stays in an entry that is not present.
+    const USE: Self = Self::ACCESSED.union(Self::DIRTY).union(Self::TOUCHED);
+}
+
+/// How many 4 KiB pages of a range were used by way of its entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageUse {
+    /// Read, written or executed since the last time.
+    pub used: u64,
+    /// Of those, written.
+    pub written: u64,
+    /// Of those, used for the first time.
+    pub first: u64,
+}
+
+impl std::ops::AddAssign for PageUse {
+    fn add_assign(&mut self, other: Self) {
+        self.used += other.used;
+        self.written += other.written;
+        self.first += other.first;
+    }
 }
 
 /// Where tables live.
@@ -61,6 +84,8 @@ pub struct OutOfTables;
 pub struct PageTable<M> {
     memory: M,
     root: u64,
+    /// Do entries say which pages are used? If not, they say that all are, which saves the processor the trouble.
+    tracks_use: AtomicBool,
 }
 
 /// Level 1 is the page table, level 4 the PML4.
@@ -77,7 +102,17 @@ impl<M: TableMemory> PageTable<M> {
     /// An empty tree.
     pub fn new(memory: M) -> Result<Self, OutOfTables> {
         let root = memory.allocate().ok_or(OutOfTables)?;
-        Ok(Self { memory, root })
+        Ok(Self { memory, root, tracks_use: AtomicBool::new(false) })
+    }
+
+    /// From now on, use can be [taken](Self::take_use) of what is mapped later, for which there are no 2 MiB entries.
+    pub fn track_use(&self) {
+        self.tracks_use.store(true, Ordering::Relaxed);
+    }
+
+    /// Does it?
+    pub fn tracks_use(&self) -> bool {
+        self.tracks_use.load(Ordering::Relaxed)
     }
 
     /// GPA of the PML4, for CR3.
@@ -96,17 +131,31 @@ impl<M: TableMemory> PageTable<M> {
     pub fn map_pages(&self, va: u64, end: u64, gpa: u64, rights: Entry) -> Result<(), OutOfTables> {
         debug_assert!(va < end && va / PDE_SPAN == (end - 1) / PDE_SPAN);
         let Some(table) = self.leaf_table(va)? else { return Ok(()) };
+        let entries = index(va, 1)..=index(end - 1, 1);
+        if self.tracks_use() {
+            let mut value = gpa | (rights | Entry::PRESENT).bits();
+            for i in entries {
+                let fill = |old| Some(value | old & Entry::USE.bits());
+                let _ = self.memory.entry(table, i).fetch_update(Ordering::AcqRel, Ordering::Acquire, fill);
+                value += PTE_SPAN;
+            }
+            return Ok(());
+        }
         let mut value = gpa | (rights | Entry::PRESENT | Entry::ACCESSED | Entry::DIRTY).bits();
-        for i in index(va, 1)..=index(end - 1, 1) {
+        for i in entries {
             self.memory.entry(table, i).store(value, Ordering::Release);
             value += PTE_SPAN;
         }
         Ok(())
     }
 
-    /// Maps the 2 MiB block at `va` by one entry, unless there is a table already: `Ok(false)` then.
+    /// Maps the 2 MiB block at `va` by one entry, unless there is a table already or the use of each page is to be known:
+    /// `Ok(false)` then.
     pub fn map_huge(&self, va: u64, gpa: u64, rights: Entry) -> Result<bool, OutOfTables> {
         debug_assert!(va.is_multiple_of(PDE_SPAN) && gpa.is_multiple_of(PDE_SPAN));
+        if self.tracks_use() {
+            return Ok(false);
+        }
         let directory = self.directory(va)?;
         let entry = self.memory.entry(directory, index(va, 2));
         let old = Entry::from_bits_retain(entry.load(Ordering::Acquire));
@@ -125,20 +174,64 @@ impl<M: TableMemory> PageTable<M> {
         self.clear_level(self.root, 4, va, end);
     }
 
-    fn clear_level(&self, table: u64, level: u32, mut va: u64, end: u64) {
+    fn clear_level(&self, table: u64, level: u32, va: u64, end: u64) {
+        let tracks_use = self.tracks_use();
+        self.each_leaf(table, level, (va, end), &mut |slot, entry| {
+            if tracks_use {
+                slot.fetch_and(Entry::USE.bits(), Ordering::AcqRel);
+            } else if entry.contains(Entry::PRESENT) {
+                slot.store(0, Ordering::Release);
+            }
+        });
+    }
+
+    /// The leaf entries of `[va, end)`, present or not, as far as there are tables.
+    fn each_leaf(&self, table: u64, level: u32, (mut va, end): (u64, u64), act: &mut dyn FnMut(&AtomicU64, Entry)) {
         while va < end {
             let next = (va / span(level) + 1) * span(level);
             let slot = self.memory.entry(table, index(va, level));
             let entry = Entry::from_bits_retain(slot.load(Ordering::Acquire));
-            if entry.contains(Entry::PRESENT) {
-                if level == 1 || entry.contains(Entry::HUGE) {
-                    slot.store(0, Ordering::Release);
-                } else {
-                    self.clear_level(entry.bits() & ADDR_MASK, level - 1, va, end.min(next));
-                }
+            if level == 1 || entry.contains(Entry::PRESENT | Entry::HUGE) {
+                act(slot, entry);
+            } else if entry.contains(Entry::PRESENT) {
+                self.each_leaf(entry.bits() & ADDR_MASK, level - 1, (va, end.min(next)), act);
             }
             va = next;
         }
+    }
+
+    /// How many pages of `[va, end)` were used since the last time. They then count as unused, as soon as vCPUs have
+    /// forgotten their translations.
+    pub fn take_use(&self, va: u64, end: u64) -> PageUse {
+        let mut sum = PageUse::default();
+        self.each_leaf(self.root, 4, (va, end), &mut |slot, entry| {
+            if entry.contains(Entry::ACCESSED) {
+                let old = slot.fetch_and(!(Entry::ACCESSED | Entry::DIRTY).bits(), Ordering::AcqRel);
+                slot.fetch_or(Entry::TOUCHED.bits(), Ordering::AcqRel);
+                sum.used += 1;
+                sum.written += u64::from(Entry::from_bits_retain(old).contains(Entry::DIRTY));
+                sum.first += u64::from(!entry.contains(Entry::TOUCHED));
+            }
+        });
+        sum
+    }
+
+    /// Was the page at `va` used since it was mapped?
+    pub fn was_used(&self, va: u64) -> bool {
+        let mut was_used = false;
+        self.each_leaf(self.root, 4, (va, va + 1), &mut |_, entry| {
+            was_used = entry.intersects(Entry::ACCESSED | Entry::TOUCHED);
+        });
+        was_used
+    }
+
+    /// What will be mapped in `[va, end)`, where nothing is mapped now, was never used.
+    pub fn forget_use(&self, va: u64, end: u64) {
+        self.each_leaf(self.root, 4, (va, end), &mut |slot, entry| {
+            if !entry.is_empty() {
+                slot.fetch_and(!Entry::USE.bits(), Ordering::AcqRel);
+            }
+        });
     }
 
     /// What maps `va`: its GPA and rights, or `None`.
@@ -268,6 +361,34 @@ mod tests {
         table.clear(0, 1 << 47);
         table.map_pages(0x1000, 0x2000, 0x6000, RW).unwrap();
         assert_eq!(table.memory().used.get(), used);
+    }
+
+    #[test]
+    fn use_is_counted_once_and_survives_clearing() {
+        let table = PageTable::new(Plain::new(16)).unwrap();
+        table.track_use();
+        assert_eq!(table.map_huge(0x20_0000, 0x4000_0000, RW), Ok(false), "which pages, nobody would know");
+        table.map_pages(0x1000, 0x4000, 0x5000, RW).unwrap();
+        assert_eq!(table.take_use(0, 1 << 30), PageUse::default());
+        // As a processor does for a write to the first page and a read of the second.
+        let set = |va, bits: Entry| {
+            let leaf = table.leaf_table(va).unwrap().unwrap();
+            table.memory().entry(leaf, index(va, 1)).fetch_or(bits.bits(), Ordering::Relaxed);
+        };
+        set(0x1000, Entry::ACCESSED | Entry::DIRTY);
+        set(0x2000, Entry::ACCESSED);
+        table.clear(0x1000, 0x3000);
+        assert_eq!((table.lookup(0x1000), table.lookup(0x2000)), (None, None));
+        table.map_pages(0x1000, 0x2000, 0x5000, RW).unwrap();
+        assert_eq!(table.take_use(0, 1 << 30), PageUse { used: 2, written: 1, first: 2 });
+        assert_eq!(table.take_use(0, 1 << 30), PageUse::default());
+        set(0x1000, Entry::ACCESSED);
+        assert_eq!(table.take_use(0x1000, 0x2000), PageUse { used: 1, written: 0, first: 0 });
+        table.clear(0x1000, 0x4000);
+        table.forget_use(0x1000, 0x4000);
+        table.map_pages(0x1000, 0x2000, 0x9000, RW).unwrap();
+        set(0x1000, Entry::ACCESSED);
+        assert_eq!(table.take_use(0, 1 << 30), PageUse { used: 1, written: 0, first: 1 });
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `kvm-se record` and `kvm-se report`.
 
+mod faults;
 mod formats;
+mod memory;
 mod runs;
 
 use std::collections::BTreeMap;
@@ -17,11 +19,14 @@ pub(crate) fn trials() -> Vec<Trial> {
     let formats = formats::READERS
         .iter()
         .map(|reader| kvm_trial(format!("profile::shares_in_{}", reader.name), move || shares(reader)));
-    let runs = runs::TESTS.iter().map(|&(name, needs_kvm, test)| {
+    let faults = formats::READERS
+        .iter()
+        .map(|reader| kvm_trial(format!("profile::faults_in_{}", reader.name), move || faults::faults(reader)));
+    let runs = runs::TESTS.iter().chain(memory::TESTS).map(|&(name, needs_kvm, test)| {
         let name = format!("profile::{name}");
         if needs_kvm { kvm_trial(name, test) } else { trial(name, test) }
     });
-    formats.chain(runs).collect()
+    formats.chain(faults).chain(runs).collect()
 }
 
 /// A function's share of all time with what it calls, in per cent.

@@ -1,7 +1,7 @@
 //! The board: memory that the recorder shares with all processes of a run, through fork(2) and execve(2).
 //!
-//! It holds a *slot* for each guest thread, in which the thread says what it does and leaves its samples, and an
-//! append-only *log* of what the recorder must know to read them. There are no locks: a process may be killed anywhere.
+//! It holds a *slot* for each guest thread, in which the thread says what it does and leaves its samples, and a *log*, a
+//! ring, of what the recorder must know to read them. There are no locks: a process may be killed anywhere.
 
 use std::fs::File;
 use std::io;
@@ -11,7 +11,9 @@ use std::time::Duration;
 use nix::unistd::Pid;
 
 use crate::abi::PAGE_SIZE;
+use crate::mm::AddressSpace;
 use crate::proc::shared_memory::{SharedMemory, pid_namespace};
+use crate::sys::call::{wait_futex, wake_futex};
 use crate::sys::capture;
 
 /// Most bytes of a stack that a sample holds.
@@ -27,7 +29,8 @@ const LOG: usize = PAGE + NR_SLOTS * SLOT_LEN;
 const CELL_LEN: usize = 64;
 /// Bytes of a cell that are a record's: the first eight say what the cell is.
 const CELL_ROOM: usize = CELL_LEN - 8;
-const NR_CELLS: usize = 1 << 20;
+/// Far more than what is written between two looks of the recorder.
+const NR_CELLS: usize = 1 << 18;
 const BOARD_LEN: usize = LOG + NR_CELLS * CELL_LEN;
 /// What the first word of a cell is: in the lower half this, in the upper half the bytes of the record.
 const FIRST: u64 = 1;
@@ -38,13 +41,22 @@ mod head {
     pub(super) const NEXT_NUMBER: usize = 8;
     /// One behind the highest slot that was ever taken.
     pub(super) const SLOTS_USED: usize = 16;
-    /// Cells of the log that were taken.
+    /// Cells of the log that were taken, from the start of the run on.
     pub(super) const LOG_TAIL: usize = 24;
+    /// Of those, how many were read, and are free again.
+    pub(super) const LOG_HEAD: usize = 80;
+    /// Are threads that sleep sampled, too?
     pub(super) const IS_WALL: usize = 32;
+    /// Are page faults sampled, and nothing else?
+    pub(super) const IS_FAULTS: usize = 64;
+    /// Grows with each page fault; a futex.
+    pub(super) const DOORBELL: usize = 72;
     /// Threads that got no slot, and records that got no cells.
     pub(super) const LOST: usize = 40;
     /// Pid namespace of the recorder.
     pub(super) const NAMESPACE: usize = 48;
+    /// How often memory was to be measured, counted from 1; 0 if it never is.
+    pub(super) const MEASUREMENTS: usize = 56;
 }
 
 /// Words of a slot.
@@ -67,6 +79,11 @@ mod word {
     pub(super) const STACK_LEN: usize = 176;
     pub(super) const NAME: usize = 184;
     pub(super) const REGION_TIME: usize = 200;
+}
+
+/// Where the cell `at` of the log is.
+fn cell(at: u64) -> usize {
+    LOG + usize::try_from(at % NR_CELLS as u64).unwrap_or(0) * CELL_LEN
 }
 
 /// What a slot's thread does, as far as the recorder must know.
@@ -194,9 +211,57 @@ impl Board {
         &self.memory
     }
 
+    /// A new one, for which each page fault is a sample.
+    pub fn of_faults() -> io::Result<Self> {
+        let board = Self::new(false)?;
+        board.word(head::IS_FAULTS).store(1, Ordering::Relaxed);
+        Ok(board)
+    }
+
+    /// Is each page fault a sample, and nothing else?
+    pub fn is_of_faults(&self) -> bool {
+        self.word(head::IS_FAULTS).load(Ordering::Relaxed) != 0
+    }
+
+    /// How often the doorbell was rung.
+    pub fn doorbell(&self) -> u64 {
+        self.word(head::DOORBELL).load(Ordering::Acquire)
+    }
+
+    /// Waits until the doorbell has been rung more often than `times`, for as long as `most`.
+    pub fn wait_for_doorbell(&self, times: u64, most: Duration) {
+        #[expect(clippy::cast_possible_truncation, reason = "a futex is the lower half of the word")]
+        wait_futex(self.memory.hva(head::DOORBELL), times as u32, most);
+    }
+
     /// Are threads that sleep sampled, too?
     pub fn is_wall(&self) -> bool {
         self.word(head::IS_WALL).load(Ordering::Relaxed) != 0
+    }
+
+    /// Has each process measure how it uses its memory: now, and as often as this is called again. The first call comes
+    /// before the run.
+    pub fn want_measurement(&self) {
+        self.word(head::MEASUREMENTS).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Is memory measured?
+    pub fn wants_memory(&self) -> bool {
+        self.measurements() > 0
+    }
+
+    /// Has memory in which nothing is mapped yet track what is to be known of it.
+    pub fn prepare(&self, mm: &AddressSpace) {
+        if self.is_of_faults() {
+            mm.track_first_use();
+        } else if self.wants_memory() {
+            mm.track_use();
+        }
+    }
+
+    /// How often a measurement was wanted.
+    pub(super) fn measurements(&self) -> u64 {
+        self.word(head::MEASUREMENTS).load(Ordering::Relaxed)
     }
 
     /// Can the recorder reach the calling process by its number?
@@ -255,42 +320,60 @@ impl Board {
     /// Appends a record, which is not empty, to the log.
     pub(super) fn log(&self, record: &[u8]) {
         let nr_cells = record.len().div_ceil(CELL_ROOM);
-        let first = self.word(head::LOG_TAIL).fetch_add(nr_cells as u64, Ordering::Relaxed);
-        let first = usize::try_from(first).unwrap_or(NR_CELLS);
-        if first.saturating_add(nr_cells) > NR_CELLS {
+        let take = |tail: u64| {
+            let read = self.word(head::LOG_HEAD).load(Ordering::Acquire);
+            let end = tail + nr_cells as u64;
+            (end.saturating_sub(read) <= NR_CELLS as u64).then_some(end)
+        };
+        let Ok(first) = self.word(head::LOG_TAIL).fetch_update(Ordering::AcqRel, Ordering::Relaxed, take) else {
             return self.note_lost();
-        }
+        };
         // What the first cell says makes the record one; so it comes last.
-        for (index, part) in record.chunks(CELL_ROOM).enumerate().rev() {
-            let cell = LOG + (first + index) * CELL_LEN;
-            self.memory.write(cell + 8, part);
-            let kind = if index == 0 { (record.len() as u64) << 32 | FIRST } else { NEXT };
-            self.word(cell).store(kind, Ordering::Release);
+        for (at, part) in (first..).zip(record.chunks(CELL_ROOM)).collect::<Vec<_>>().into_iter().rev() {
+            self.memory.write(cell(at) + 8, part);
+            let kind = if at == first { (record.len() as u64) << 32 | FIRST } else { NEXT };
+            self.word(cell(at)).store(kind, Ordering::Release);
         }
     }
 
-    /// The record at the cell `at` of the log, and the cell behind it. `None` at the end, or at a record that is being
-    /// written; with `is_over`, one that was never finished is passed by.
-    pub fn read_log(&self, mut at: usize, is_over: bool) -> Option<(Vec<u8>, usize)> {
-        let tail = usize::try_from(self.word(head::LOG_TAIL).load(Ordering::Acquire)).unwrap_or(NR_CELLS).min(NR_CELLS);
+    /// Takes the record at the cell `at` of the log, where the one before it ended, and says where it ends. `None` at the end, or at a record
+    /// that is being written; if that `is_given_up`, it is passed by.
+    pub fn read_log(&self, mut at: u64, is_given_up: bool) -> Option<(Vec<u8>, u64)> {
+        let tail = self.log_end();
         while at < tail {
-            let kind = self.word(LOG + at * CELL_LEN).load(Ordering::Acquire);
+            let kind = self.word(cell(at)).load(Ordering::Acquire);
             if kind & u64::from(u32::MAX) == FIRST {
-                let len = usize::try_from(kind >> 32).ok()?.min((tail - at) * CELL_ROOM);
-                return Some((self.record(at, len), at + len.div_ceil(CELL_ROOM).max(1)));
+                let len = (kind >> 32).min((tail - at) * CELL_ROOM as u64);
+                let record = self.record(at, usize::try_from(len).ok()?);
+                let end = at + len.div_ceil(CELL_ROOM as u64).max(1);
+                self.free_cells(at, end);
+                return Some((record, end));
             }
-            if kind == 0 && !is_over {
+            if kind == 0 && !is_given_up {
                 return None;
             }
+            self.free_cells(at, at + 1);
             at += 1;
         }
         None
     }
 
-    fn record(&self, first: usize, len: usize) -> Vec<u8> {
+    /// Where the next record of the log begins.
+    pub fn log_end(&self) -> u64 {
+        self.word(head::LOG_TAIL).load(Ordering::Acquire)
+    }
+
+    fn free_cells(&self, first: u64, end: u64) {
+        for at in first..end {
+            self.word(cell(at)).store(0, Ordering::Relaxed);
+        }
+        self.word(head::LOG_HEAD).store(end, Ordering::Release);
+    }
+
+    fn record(&self, first: u64, len: usize) -> Vec<u8> {
         let mut record = vec![0; len];
-        for (index, part) in record.chunks_mut(CELL_ROOM).enumerate() {
-            self.memory.read(LOG + (first + index) * CELL_LEN + 8, part);
+        for (at, part) in (first..).zip(record.chunks_mut(CELL_ROOM)) {
+            self.memory.read(cell(at) + 8, part);
         }
         record
     }
@@ -423,6 +506,18 @@ impl Slot<'_> {
         self.word(word::IS_FULL).store(1, Ordering::Release);
     }
 
+    /// Has the recorder take the sample that was just left, and returns when it has. Returns `false` if it does not.
+    pub(super) fn hand_over_sample(&self) -> bool {
+        const MOST: Duration = Duration::from_secs(10);
+        self.board.word(head::DOORBELL).fetch_add(1, Ordering::Release);
+        wake_futex(self.board.memory.hva(head::DOORBELL));
+        let started = std::time::Instant::now();
+        while self.is_full() && started.elapsed() < MOST {
+            wait_futex(self.board.memory.hva(self.base + word::IS_FULL), 1, MOST);
+        }
+        !self.is_full()
+    }
+
     // What the recorder does.
 
     /// The sample that the thread has left, if there is one.
@@ -446,6 +541,9 @@ impl Slot<'_> {
             name,
         };
         self.word(word::IS_FULL).store(0, Ordering::Release);
+        if self.board.is_of_faults() {
+            wake_futex(self.board.memory.hva(self.base + word::IS_FULL));
+        }
         Some(sample)
     }
 
@@ -523,6 +621,28 @@ mod tests {
         assert_eq!(board.read_log(next, false), None);
         assert_eq!(board.read_log(next, true), Some((b"two".to_vec(), 8)));
         assert_eq!(board.read_log(8, true), None);
+    }
+
+    #[test]
+    fn the_log_goes_on_where_it_was_read() {
+        let board = Board::new(false).unwrap();
+        let record: Vec<u8> = (0..=255).collect();
+        let mut at = 0;
+        // Its end falls within a record.
+        for _ in 0..NR_CELLS {
+            board.log(&record);
+            let (read, next) = board.read_log(at, false).unwrap();
+            assert_eq!(read, record);
+            at = next;
+        }
+        assert_eq!((board.lost(), board.read_log(at, true)), (0, None));
+        (0..NR_CELLS).for_each(|_| board.log(b"full"));
+        assert_eq!(board.lost(), 0);
+        board.log(b"more");
+        assert_eq!(board.lost(), 1);
+        let (_, next) = board.read_log(at, false).unwrap();
+        board.log(b"more");
+        assert_eq!((board.lost(), board.log_end()), (1, next + NR_CELLS as u64));
     }
 
     #[test]

@@ -21,6 +21,51 @@ pub struct Mapping {
     pub path: Vec<u8>,
 }
 
+/// A mapping as a measurement of memory names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Area {
+    /// Where it starts (GVA); where it ends if it grows down.
+    pub at: u64,
+    /// Offset of its first byte in its file when it was first seen.
+    pub offset: u64,
+    /// Does what is written reach the object behind it?
+    pub is_shared: bool,
+    /// As /proc/PID/maps shows it; empty for anonymous memory without a name.
+    pub name: Vec<u8>,
+}
+
+/// How an area was used for a time, in pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AreaUse {
+    /// Number of the area.
+    pub area: u64,
+    /// Where it starts at the end of that time (GVA).
+    pub start: u64,
+    /// Its length then, 0 if it is gone.
+    pub pages: u64,
+    /// What of it is in memory then.
+    pub resident: u64,
+    /// Pages that user code has read, written or executed.
+    pub used: u64,
+    /// Those that it has written.
+    pub written: u64,
+    /// Those that it has used for the first time.
+    pub first: u64,
+}
+
+impl AreaUse {
+    /// Words of one in the log.
+    const LEN: usize = 7;
+
+    fn to_words(self) -> [u64; Self::LEN] {
+        [self.area, self.start, self.pages, self.resident, self.used, self.written, self.first]
+    }
+
+    fn of([area, start, pages, resident, used, written, first]: [u64; Self::LEN]) -> Self {
+        Self { area, start, pages, resident, used, written, first }
+    }
+}
+
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -55,6 +100,28 @@ pub enum Record {
         /// When.
         time: u64,
     },
+    /// An area is called by the number `number` from now on.
+    Area {
+        /// In this memory.
+        image: u64,
+        /// Its number there.
+        number: u64,
+        /// What it is.
+        area: Area,
+    },
+    /// How memory was used from `since` to `time`. Areas of which there is nothing new are not in it.
+    Used {
+        /// Which memory.
+        image: u64,
+        /// The process.
+        pid: u32,
+        /// CLOCK_MONOTONIC, ns.
+        since: u64,
+        /// Likewise.
+        time: u64,
+        /// Its areas.
+        areas: Vec<AreaUse>,
+    },
 }
 
 impl Record {
@@ -67,6 +134,13 @@ impl Record {
                 (vec![2, *image, *time, *start, *end, *offset, *dev, *ino], path)
             }
             Self::Ended { pid, time } => (vec![3, (*pid).into(), *time], &[]),
+            Self::Area { image, number, area: Area { at, offset, is_shared, name } } => {
+                (vec![4, *image, *number, *at, *offset, (*is_shared).into()], name)
+            }
+            Self::Used { image, pid, since, time, areas } => {
+                let head = [5, *image, (*pid).into(), *since, *time];
+                (head.into_iter().chain(areas.iter().flat_map(|area| area.to_words())).collect(), &[])
+            }
         };
         let mut bytes: Vec<u8> = words.into_iter().flat_map(u64::to_ne_bytes).collect();
         bytes.extend_from_slice(tail);
@@ -92,6 +166,20 @@ impl Record {
             [3] => {
                 let ([pid, time], _) = words(rest)?;
                 Self::Ended { pid: u32::try_from(pid).ok()?, time }
+            }
+            [4] => {
+                let ([image, number, at, offset, is_shared], name) = words(rest)?;
+                let area = Area { at, offset, is_shared: is_shared != 0, name: name.to_vec() };
+                Self::Area { image, number, area }
+            }
+            [5] => {
+                let ([image, pid, since, time], mut rest) = words(rest)?;
+                let mut areas = Vec::new();
+                while let Some((area, behind)) = words(rest) {
+                    areas.push(AreaUse::of(area));
+                    rest = behind;
+                }
+                Self::Used { image, pid: u32::try_from(pid).ok()?, since, time, areas }
             }
             _ => return None,
         })
@@ -121,6 +209,18 @@ mod tests {
             Record::Mapped(mapping),
             Record::Mapped(Mapping::default()),
             Record::Ended { pid: 1, time: 2 },
+            Record::Area {
+                image: 1,
+                number: 2,
+                area: Area { at: 3, offset: 4, is_shared: true, name: b"[a]".to_vec() },
+            },
+            Record::Used {
+                image: 1,
+                pid: 2,
+                since: 3,
+                time: 4,
+                areas: vec![AreaUse::of([1, 2, 3, 4, 5, 6, 7]), AreaUse::of([8, 9, 10, 11, 12, 13, 14])],
+            },
         ] {
             let bytes = record.to_bytes();
             assert_eq!(Record::of(&bytes), Some(record));

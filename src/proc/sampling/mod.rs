@@ -6,6 +6,7 @@
 
 mod board;
 mod log;
+mod memory;
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, getpid};
 
 pub use board::{Activity, Board, Cause, Phase, STACK_LEN, Sample, Slot};
-pub use log::{Mapping, Record};
+pub use log::{Area, AreaUse, Mapping, Record};
+use memory::Meter;
 
 use super::Task;
 use super::region::Region;
@@ -35,6 +37,8 @@ pub struct Sampling {
     image: AtomicU64,
     /// Outside it, nothing is sampled.
     region: Option<Arc<Region>>,
+    /// What measures the memory, if that is wanted.
+    meter: Option<Arc<Meter>>,
 }
 
 impl Sampling {
@@ -42,7 +46,8 @@ impl Sampling {
     pub fn start(board: Arc<Board>, region: Option<Arc<Region>>, name: &[u8], mm: &AddressSpace) -> Self {
         let image = board.next_number();
         board.log(&Record::Image { image, pid: own_pid(), time: now(), name: name.to_vec() }.to_bytes());
-        let sampling = Self { board, image: AtomicU64::new(image), region };
+        let meter = board.wants_memory().then(|| Arc::new(Meter::new(&board)));
+        let sampling = Self { board, image: AtomicU64::new(image), region, meter };
         let maps = std::fs::read("/proc/self/maps").unwrap_or_default();
         for (range, vma) in mm.vmas() {
             if vma.prot.contains(Prot::EXEC) {
@@ -54,7 +59,12 @@ impl Sampling {
 
     /// For a process that shares the memory.
     pub fn sharing_memory(&self) -> Self {
-        Self { board: self.board.clone(), image: AtomicU64::new(self.image()), region: self.region.clone() }
+        Self {
+            board: self.board.clone(),
+            image: AtomicU64::new(self.image()),
+            region: self.region.clone(),
+            meter: self.meter.clone(),
+        }
     }
 
     /// The board, for the next program.
@@ -67,10 +77,25 @@ impl Sampling {
     }
 
     /// In a fork child: its memory is a copy.
-    pub(super) fn copy_image(&self) {
+    pub(super) fn copy_image(&self, mm: &AddressSpace) {
         let (from, image) = (self.image(), self.board.next_number());
         self.image.store(image, Ordering::Relaxed);
         self.board.log(&Record::Copied { from, image, pid: own_pid(), time: now() }.to_bytes());
+        if let Some(meter) = &self.meter {
+            meter.restart(mm);
+        }
+    }
+
+    /// Keeps other threads from measuring memory while what it returns lives.
+    pub(super) fn hold(&self) -> impl Sized {
+        self.meter.as_ref().map(|meter| meter.hold())
+    }
+
+    /// Measures how the process has used its memory, if that is wanted, for the last time.
+    fn measure(&self, mm: &AddressSpace) {
+        if let Some(meter) = &self.meter {
+            meter.measure(mm, &self.board, self.image());
+        }
     }
 
     /// The process ends, or executes another program: all its threads but the calling one are no longer sampled.
@@ -79,7 +104,8 @@ impl Sampling {
     }
 
     /// The calling process ends.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&self, mm: &AddressSpace) {
+        self.measure(mm);
         self.board.log(&Record::Ended { pid: own_pid(), time: now() }.to_bytes());
     }
 
@@ -121,6 +147,8 @@ pub(super) struct Sampled {
     at: Activity,
     cpu: CpuTime,
     region: Option<Arc<Region>>,
+    /// Has the recorder, which must have been killed, left a page fault where it was?
+    is_forsaken: bool,
 }
 
 /// Processor time of a thread in the region of interest.
@@ -157,7 +185,7 @@ impl Sampled {
         let at = Activity { cause: Cause::Other, rip: 0, rsp: 0, rbp: 0 };
         let region = sampling.region.clone();
         let cpu = CpuTime { pending: 0, thread: cpu_time(), region: region_time(region.as_deref(), now()), times: 0 };
-        Some(Box::new(Self { board, slot, at, cpu, region }))
+        Some(Box::new(Self { board, slot, at, cpu, region, is_forsaken: false }))
     }
 
     fn slot(&self) -> Slot<'_> {
@@ -185,6 +213,19 @@ impl Sampled {
     /// Is the run where samples are wanted?
     fn is_inside(&self) -> bool {
         self.region.as_ref().is_none_or(|region| region.is_inside())
+    }
+
+    /// A page is used for the first time.
+    fn leave_fault(&mut self, mm: &AddressSpace, addr: u64) {
+        // Rights may have been taken away from it since.
+        if !mm.was_used(addr) && !self.is_forsaken {
+            self.at.cause = Cause::User;
+            self.leave_sample(mm);
+            if self.slot().is_full() && !self.slot().hand_over_sample() {
+                self.is_forsaken = true;
+                self.board.note_lost();
+            }
+        }
     }
 
     fn leave_sample(&mut self, mm: &AddressSpace) {
@@ -238,6 +279,7 @@ impl Task {
     /// Before the process executes another program.
     pub fn end_sampling_of_process(&mut self) {
         if let Some(sampling) = &self.process.sampling {
+            sampling.measure(&self.process.mm);
             sampling.end_others(self);
         }
         self.end_sampling();
@@ -260,8 +302,18 @@ impl Task {
         let is_kicked = sampled.slot().leave_guest();
         let regs = self.vcpu.regs();
         sampled.note(cause(&result, regs, self.vcpu.awaited()), regs, &mm);
-        if is_kicked {
+        if sampled.board.is_of_faults() {
+            if let Ok(Trap::PageFault { addr, .. }) = result {
+                sampled.leave_fault(&mm, addr);
+            }
+        } else if is_kicked {
             sampled.leave_sample(&mm);
+        }
+        if let Some(sampling) = &self.process.sampling
+            && let Some(meter) = &sampling.meter
+            && meter.is_due(&sampling.board)
+        {
+            meter.measure(&mm, &sampling.board, sampling.image());
         }
         self.sampled = Some(sampled);
         result

@@ -58,6 +58,39 @@ pub(in crate::proc) fn path_at(host: &[u8], hva: Hva) -> Option<Vec<u8>> {
     vma.name.starts_with(b"/").then(|| vma.name.to_vec())
 }
 
+/// What the host's `smaps` says of guest mappings.
+#[derive(Debug)]
+pub(in crate::proc) struct Smaps<'a>(Vec<HostVma<'a>>);
+
+/// A guest mapping in the host's `smaps`.
+#[derive(Debug)]
+pub(in crate::proc) struct Found {
+    /// As `maps` shows it.
+    pub(in crate::proc) name: Vec<u8>,
+    /// Bytes of it that are in memory.
+    pub(in crate::proc) resident: u64,
+}
+
+impl<'a> Smaps<'a> {
+    /// Takes the host's text apart.
+    pub(in crate::proc) fn parse(text: &'a [u8]) -> Self {
+        Self(HostVma::parse_all(text))
+    }
+
+    /// The guest mapping `vma` at `range`.
+    pub(in crate::proc) fn find(&self, mm: &AddressSpace, range: PageRange, vma: &Vma) -> Found {
+        let shown = Shown::new(mm, range, vma, &self.0);
+        let is_whole = shown.behind.iter().all(|(host, len)| host.end - host.start == *len);
+        // Of private memory the host may have made one mapping out of several.
+        let resident = if is_whole || vma.backing != Backing::Anonymous {
+            shown.sums().of("Rss") * 1024
+        } else {
+            mm.resident_len(range)
+        };
+        Found { name: shown.name(), resident }
+    }
+}
+
 /// The page that every process has at the same address.
 fn vsyscall<'a>(host: &'a [HostVma<'a>]) -> Option<&'a HostVma<'a>> {
     host.last().filter(|vma| vma.name == b"[vsyscall]")

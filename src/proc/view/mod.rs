@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use nix::unistd::{Pid, getpid};
 
 use super::Task;
-pub(super) use maps::path_at;
+pub(super) use maps::{Smaps, path_at};
 use status::Resident;
 pub(super) use status::peak_memory;
 pub use workers::worker;

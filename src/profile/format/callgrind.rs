@@ -1,11 +1,11 @@
 //! The callgrind format (Valgrind's manual, "Callgrind Format Specification"): costs of lines, and of calls between
-//! functions. Costs are ns.
+//! functions. Costs are ns, or page faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::plain;
-use crate::profile::model::{Frame, Profile};
+use crate::profile::model::{Event, Frame, Profile};
 
 /// By function: costs of its own, by line; costs of what it calls, by line and callee, and how often it was seen.
 #[derive(Debug, Default)]
@@ -19,7 +19,10 @@ pub(super) fn write(profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
     for sum in profile.sums() {
         add(&mut costs, &profile.frames_of(sum.stack).collect::<Vec<_>>(), sum.weight, sum.samples);
     }
-    let event = format!("ns_{}", profile.clock.name());
+    let event = match profile.event {
+        Event::Faults => "PageFaults".to_owned(),
+        time => format!("ns_{}", time.name()),
+    };
     writeln!(to, "# callgrind format\nversion: 1\ncreator: kvm-se {}", env!("CARGO_PKG_VERSION"))?;
     if let Some(process) = profile.processes.first() {
         writeln!(to, "pid: {}", process.pid)?;

@@ -5,14 +5,17 @@ use std::io::{self, Write};
 use inferno::flamegraph::{Options, from_lines};
 
 use super::folded;
-use crate::profile::model::Profile;
+use crate::profile::model::{Event, Profile};
 
 pub(super) fn write(profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
     let lines = folded::lines(profile);
     let mut options = Options::default();
     options.title = profile.command.join(" ");
-    options.count_name = "us".to_owned();
-    options.subtitle = Some(format!("{} time", profile.clock.name()));
+    options.count_name = if profile.event.is_time() { "us" } else { "pages" }.to_owned();
+    options.subtitle = Some(match profile.event {
+        Event::Faults => "pages used for the first time".to_owned(),
+        time => format!("{} time", time.name()),
+    });
     if lines.is_empty() {
         // It would refuse to draw nothing.
         return from_lines(&mut options, ["(no samples) 1"], to);

@@ -151,8 +151,21 @@ impl Format {
     }
 }
 
-/// Names of the functions of a stack, the outermost first, and what it weighs in ns.
-pub type Stacks = Vec<(Vec<String>, u64)>;
+/// What a file says of stacks.
+#[derive(Clone, Debug)]
+pub struct Stacks {
+    /// Do they weigh time, in ns? If not, page faults.
+    pub is_time: bool,
+    /// Names of the functions of a stack, the outermost first, and what it weighs.
+    pub all: Vec<(Vec<String>, u64)>,
+}
+
+impl Default for Stacks {
+    /// None, of time.
+    fn default() -> Self {
+        Self { is_time: true, all: Vec::new() }
+    }
+}
 
 /// The stacks in a file that kvm-se wrote; `None` if it is of no format that can be read back.
 pub fn decode(bytes: &[u8]) -> Option<Stacks> {
@@ -179,7 +192,7 @@ fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::{Clock, Frame, Function, Kind, Module, Process, Sample, Stack, Thread};
+    use super::super::model::{Event, Frame, Function, Kind, Module, Process, Sample, Stack, Thread};
     use super::*;
 
     /// Two threads: `main` calls `work` by way of an inlined function, and a system call.
@@ -199,7 +212,7 @@ mod tests {
             start: 1_700_000_000_000_000_000,
             duration: 4_000_000,
             interval: 1_001_001,
-            clock: Clock::Cpu,
+            event: Event::Cpu,
             modules: vec![Module { path: "/bin/prog".into(), build_id: "ab12".into() }],
             functions: vec![
                 function("main", "/bin/prog", Kind::User),
@@ -218,6 +231,7 @@ mod tests {
                     thread(7, vec![sample(1_000_000, 1, 3_000_000), sample(2_000_000, 2, 1_000_000)]),
                     thread(8, vec![sample(1_500_000, 4, 2_000_000), sample(1_700_000, 3, 500_000)]),
                 ],
+                memory: Vec::new(),
             }],
         }
     }
@@ -230,6 +244,8 @@ mod tests {
                 assert_eq!(Format::of_file(Path::new(&path)), Some(entry.format), "{path}");
                 let bytes = entry.format.encode(&profile(), Path::new(&path)).unwrap();
                 let stacks = decode(&bytes).unwrap_or_else(|| panic!("{path}"));
+                assert!(stacks.is_time, "{path}");
+                let stacks = stacks.all;
                 let total: u64 = stacks.iter().map(|(_, weight)| weight).sum();
                 assert_eq!(total, 6_500_000, "{path}");
                 let in_read = |stack: &[String]| stack.last().is_some_and(|name| name == "[syscall read]");
@@ -238,10 +254,24 @@ mod tests {
                 assert_eq!(read[0].1, 1_000_000, "{path}");
                 let names: Vec<&str> = read[0].0.iter().map(String::as_str).collect();
                 assert!(names.ends_with(&["main", names[names.len() - 2], "[syscall read]"]), "{path}: {names:?}");
-                assert!(decode(&bytes[..bytes.len() / 2]).is_none_or(|half| half.len() < stacks.len()), "{path}");
+                assert!(decode(&bytes[..bytes.len() / 2]).is_none_or(|half| half.all.len() < stacks.len()), "{path}");
             }
         }
         assert!(decode(b"").is_none() && decode(b"<svg/>").is_none() && decode(&[0x1f, 0x8b]).is_none());
+    }
+
+    #[test]
+    fn page_faults_are_no_time() {
+        let mut profile = profile();
+        profile.event = Event::Faults;
+        profile.processes[0].threads[0].samples.iter_mut().for_each(|sample| sample.weight = 1);
+        profile.processes[0].threads.truncate(1);
+        for entry in FORMATS.iter().filter(|entry| entry.read.is_some()) {
+            let bytes = entry.format.encode(&profile, Path::new("x")).unwrap();
+            let stacks = decode(&bytes).unwrap();
+            let total: u64 = stacks.all.iter().map(|(_, weight)| weight).sum();
+            assert_eq!((stacks.is_time, total), (false, 2), "{}", entry.name);
+        }
     }
 
     #[test]

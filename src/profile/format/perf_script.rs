@@ -1,10 +1,10 @@
 //! What `perf script` prints, which FlameGraph, speedscope and the Firefox Profiler read: a block for each sample, its
-//! period in ns, the innermost frame first.
+//! period (ns, or 1 for a page fault), the innermost frame first.
 
 use std::io::{self, Write};
 
 use super::plain;
-use crate::profile::model::{Frame, Profile};
+use crate::profile::model::{Event, Frame, Profile};
 
 pub(super) fn write(profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
     let mut samples: Vec<_> = profile.samples().collect();
@@ -12,7 +12,10 @@ pub(super) fn write(profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
     for (process, thread, sample) in samples {
         let (seconds, micros) = (sample.time / 1_000_000_000, sample.time / 1000 % 1_000_000);
         let name = thread.name.replace(['\n', '\0'], " ");
-        let event = format!("{}-clock", profile.clock.name());
+        let event = match profile.event {
+            Event::Faults => "page-faults".to_owned(),
+            time => format!("{}-clock", time.name()),
+        };
         writeln!(to, "{name} {}/{} {seconds}.{micros:06}: {:>10} {event}: ", process.pid, thread.tid, sample.weight)?;
         for frame in profile.frames_of(sample.stack) {
             write_frame(profile, frame, to)?;

@@ -106,6 +106,9 @@ struct Function {
     filename: i64,
 }
 
+/// The unit of time.
+const NANOSECONDS: &str = "nanoseconds";
+
 /// The table of strings, whose first one is empty.
 #[derive(Debug)]
 struct Strings {
@@ -145,7 +148,8 @@ pub(super) fn write(profile: &Model, to: &mut dyn Write) -> io::Result<()> {
 fn message(profile: &Model) -> Profile {
     let mut strings = Strings::new();
     let mut kind = |name: &str, unit: &str| ValueType { r#type: strings.number(name), unit: strings.number(unit) };
-    let (samples, time) = (kind("samples", "count"), kind(profile.clock.name(), "nanoseconds"));
+    let unit = if profile.event.is_time() { NANOSECONDS } else { "count" };
+    let (samples, weight) = (kind("samples", "count"), kind(profile.event.name(), unit));
     let mappings: HashMap<&str, u64> =
         profile.modules.iter().enumerate().map(|(index, module)| (module.path.as_str(), id(index))).collect();
     let mapping = |(index, module): (usize, &crate::profile::model::Module)| Mapping {
@@ -188,16 +192,16 @@ fn message(profile: &Model) -> Profile {
     });
     let sample: Vec<Sample> = sample.collect();
     Profile {
-        sample_type: vec![samples, time],
+        sample_type: vec![samples, weight],
         sample,
         mapping,
         location: location.collect(),
         function,
         time_nanos: signed(profile.start),
         duration_nanos: signed(profile.duration),
-        period_type: Some(time),
-        period: signed(profile.interval),
-        default_sample_type: time.r#type,
+        period_type: Some(weight),
+        period: if profile.event.is_time() { signed(profile.interval) } else { 1 },
+        default_sample_type: weight.r#type,
         string_table: strings.all,
     }
 }
@@ -223,5 +227,6 @@ pub(super) fn read(bytes: &[u8]) -> Option<Stacks> {
         }
         Some((stack, u64::try_from(*sample.value.get(1)?).ok()?))
     };
-    profile.sample.iter().map(stack).collect()
+    let unit = profile.string_table.get(usize::try_from(profile.sample_type[1].unit).ok()?)?;
+    Some(Stacks { is_time: unit == NANOSECONDS, all: profile.sample.iter().map(stack).collect::<Option<_>>()? })
 }

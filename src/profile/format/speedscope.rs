@@ -9,6 +9,9 @@ use crate::profile::model::{Process, Profile, Thread};
 
 const SCHEMA: &str = "https://www.speedscope.app/file-format-schema.json";
 
+/// The unit of time; page faults have none.
+const NANOSECONDS: &str = "nanoseconds";
+
 pub(super) fn write(profile: &Profile, to: &mut dyn Write) -> io::Result<()> {
     let frames: Vec<Value> = profile
         .frames
@@ -52,7 +55,7 @@ fn of_thread(profile: &Profile, process: &Process, thread: &Thread) -> Value {
     json!({
         "type": "sampled",
         "name": format!("{} {}, {} {}", process.name, process.pid, thread.name, thread.tid),
-        "unit": "nanoseconds",
+        "unit": if profile.event.is_time() { NANOSECONDS } else { "none" },
         "startValue": 0,
         "endValue": weights.iter().sum::<u64>(),
         "samples": thread.samples.iter().map(|sample| stack(sample.stack)).collect::<Vec<_>>(),
@@ -70,11 +73,12 @@ pub(super) fn read(bytes: &[u8]) -> Option<Stacks> {
         let frame = frames.get(usize::try_from(index.as_u64()?).ok()?)?;
         Some(frame["name"].as_str()?.to_owned())
     };
-    let mut stacks = Stacks::new();
+    let mut stacks = Stacks::default();
     for profile in value["profiles"].as_array()? {
+        stacks.is_time = profile["unit"] == NANOSECONDS;
         for (sample, weight) in profile["samples"].as_array()?.iter().zip(profile["weights"].as_array()?) {
             let names = sample.as_array()?.iter().map(name).collect::<Option<Vec<_>>>()?;
-            stacks.push((names, weight.as_u64()?));
+            stacks.all.push((names, weight.as_u64()?));
         }
     }
     Some(stacks)

@@ -17,6 +17,7 @@ use super::text::call_name;
 use super::timeline::{Timeline, TimelineFile};
 use super::{Report, Snapshot, Subject};
 use crate::proc::counting::{Counters, Harvest, Phase};
+use crate::profile::memory::Memory;
 use crate::profile::recorder::{ended, pass_on, take_over_signals};
 use crate::vm::doctor::exit_costs;
 use crate::vm::landing::ANSWERED_INSIDE;
@@ -148,14 +149,17 @@ impl Background {
         Self { is_over, thread }
     }
 
-    /// Ends it when the run is over. Returns how many events were lost.
+    /// Ends it when the run is over, in which `memory` was used. Returns how many events were lost.
     ///
     /// # Errors
     /// When the timeline could not be written.
-    pub fn finish(self) -> io::Result<u64> {
+    pub fn finish(self, memory: &Memory) -> io::Result<u64> {
         self.is_over.store(true, Ordering::Release);
         let mut collector = self.thread.join().map_err(|_| io::Error::other("the timeline's thread"))?;
         collector.look(true);
+        if let Some(timeline) = &mut collector.timeline {
+            timeline.add_memory(memory);
+        }
         collector.finish_timeline()
     }
 }

@@ -14,6 +14,8 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::proc::counting::{Event, Kind, Slot};
+use crate::profile::memory::Memory;
+use crate::profile::model::MemorySample;
 use crate::syscall::table;
 use crate::x86::PageFaultCode;
 
@@ -153,6 +155,21 @@ impl Timeline {
         };
         object["ph"] = kind.into();
         self.push(&object);
+    }
+
+    /// Adds how much memory processes used.
+    pub(super) fn add_memory(&mut self, memory: &Memory) {
+        for (pid, start, MemorySample { time, resident, used, written }) in memory.samples() {
+            self.push(&json!({
+                "name": "memory",
+                "cat": "memory",
+                "ph": "C",
+                "ts": micros((start + time).saturating_sub(self.start)),
+                "pid": pid,
+                "tid": pid,
+                "args": { "resident": resident, "used": used, "written": written },
+            }));
+        }
     }
 
     fn push(&mut self, event: &Value) {

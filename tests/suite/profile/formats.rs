@@ -112,8 +112,9 @@ fn speedscope(run: &Finished) -> Result<Shares, Failed> {
     let mut sums = Sums::default();
     for profile in array(&value["profiles"])? {
         let (samples, weights) = (array(&profile["samples"])?, array(&profile["weights"])?);
-        if profile["type"] != "sampled" || profile["unit"] != "nanoseconds" || samples.len() != weights.len() {
-            return Err("no sampled profile in ns".into());
+        let is_known = matches!(profile["unit"].as_str(), Some("nanoseconds" | "none"));
+        if profile["type"] != "sampled" || !is_known || samples.len() != weights.len() {
+            return Err("no sampled profile".into());
         }
         for (sample, weight) in samples.iter().zip(&weights) {
             let mut names = Vec::new();

@@ -24,6 +24,8 @@ pub(super) const TESTS: &[Test] = &[
     ("a_full_disk_is_one_message", true, a_full_disk_is_one_message),
     ("the_output_is_looked_at_first", false, the_output_is_looked_at_first),
     ("bad_options_are_refused", false, bad_options_are_refused),
+    ("report_counts_pages", true, super::faults::report_counts_pages),
+    ("wall_time_has_no_faults", false, super::faults::wall_time_has_no_faults),
     ("report_refuses_what_is_no_profile", false, report_refuses_what_is_no_profile),
 ];
 
@@ -35,7 +37,7 @@ fn shares() -> Result<String, Failed> {
     Ok(Program::profiled("shares")?.executable()?.display().to_string())
 }
 
-fn expect(run: &Finished, what: &str, holds: bool) -> Result<(), Failed> {
+pub(super) fn expect(run: &Finished, what: &str, holds: bool) -> Result<(), Failed> {
     if holds { Ok(()) } else { Err(format!("expected {what}\n{}", run.report()).into()) }
 }
 
@@ -52,12 +54,12 @@ fn folded(run: &Finished) -> Result<(BTreeSet<String>, BTreeSet<String>), Failed
 }
 
 /// Samples a second that leave a program time to go on: where it is emulated, each takes as much longer as all else.
-fn frequency() -> String {
+pub(super) fn frequency() -> String {
     (999 / time_limit(1).as_secs()).to_string()
 }
 
 /// Enough for a program to be on its way.
-fn seconds() -> u64 {
+pub(super) fn seconds() -> u64 {
     time_limit(2).as_secs()
 }
 
