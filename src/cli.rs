@@ -14,12 +14,14 @@ use std::sync::Arc;
 
 use clap::Parser;
 use kvm_se::loader::exec::{Aslr, Program, c_string};
+use kvm_se::loader::layout::{Layout, gem5};
 use kvm_se::proc::counting::Counters;
 use kvm_se::proc::handover::random_bytes;
 use kvm_se::proc::region::{Point, Region, Span};
 use kvm_se::proc::{Handover, M5ops, Settings, determinism};
 use kvm_se::runner::{Config, c_strings};
 use kvm_se::syscall::Observer;
+use kvm_se::x86::CpuModel;
 use kvm_se::{Error, sys};
 use nix::errno::Errno;
 pub(crate) use record::RecordTo;
@@ -88,6 +90,16 @@ pub(crate) struct Options {
     /// Run it the same way each time: SEED decides about the order of threads and random numbers
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0", conflicts_with = "aslr")]
     deterministic: Option<u64>,
+    /// Show the program this processor: host, a level of the x86-64 psABI, or gem5; what it lacks is SIGILL, and named
+    #[arg(long, value_name = "MODEL", default_value = "host", value_parser = cpu_model, hide_default_value = true)]
+    cpu: CpuModel,
+    /// Load it where gem5's syscall emulation does (linux or gem5), with its auxiliary vector, names and ids, and no
+    /// environment; process numbers are gem5's in deterministic runs
+    #[arg(long, value_name = "WHOSE", default_value = "linux", value_parser = <Layout as std::str::FromStr>::from_str, hide_default_value = true, conflicts_with = "aslr")]
+    layout: Layout,
+    /// In a deterministic run, let others go on where a thread waits for them without a system call, rather than end the run
+    #[arg(long)]
+    deterministic_step: bool,
     /// Record, count and trace only from one point of the run to another: REGION is FROM..TO, FROM.., ..TO, or a call
     #[arg(long, value_name = "REGION", conflicts_with = "deterministic")]
     roi: Option<String>,
@@ -256,6 +268,7 @@ impl Options {
             envp: environment,
             random: random_bytes(settings.determinism.as_deref()),
             aslr: if self.aslr { Aslr::from_random(sys::random_words()) } else { Aslr::default() },
+            layout: self.layout,
             is_hidden: false,
         };
         let config = Config { name: name.clone(), file, program, observer, settings, kept: None };
@@ -263,7 +276,8 @@ impl Options {
     }
 
     fn environment(&self) -> Vec<CString> {
-        let mut environment: Vec<OsString> = if self.env_clear { Vec::new() } else { inherited_environment() };
+        let mut environment: Vec<OsString> =
+            if self.env_clear || self.layout.is_gem5() { Vec::new() } else { inherited_environment() };
         for entry in &self.env {
             let name = entry.as_bytes().split(|&byte| byte == b'=').next().unwrap_or_default();
             let is_same =
@@ -287,6 +301,24 @@ impl Options {
         Ok(M5ops { output, input })
     }
 
+    /// For a deterministic run.
+    fn new_board(&self) -> Result<Option<Arc<determinism::Board>>, Error> {
+        let Some(seed) = self.deterministic else {
+            if self.deterministic_step {
+                refuse("--deterministic-step is of no use without --deterministic");
+            }
+            return Ok(None);
+        };
+        let board = determinism::Board::new(seed).map_err(Error::Setup)?;
+        if self.deterministic_step {
+            board.step_threads();
+        }
+        if self.layout.is_gem5() {
+            board.set_first_ids(gem5::ID, gem5::PARENT);
+        }
+        Ok(Some(Arc::new(board)))
+    }
+
     fn settings(&self) -> Result<Settings, Error> {
         let trace = self.strace.as_ref().map(|path| open_trace(path.as_deref())).transpose()?;
         let span = self.roi.as_deref().map(|text| Span::parse(text, &syscall_nr)).transpose();
@@ -294,7 +326,12 @@ impl Options {
         let stops_in_code = span.as_ref().is_some_and(|span| span.any(Point::is_in_code));
         let has_m5 = span.as_ref().is_some_and(|span| span.any(|point| matches!(point, Point::M5(..))));
         let has_m5 = has_m5 || self.m5ops || self.m5_output.is_some() || self.m5_input.is_some();
-        let messages = if span.is_some() || has_m5 { Some(Arc::new(open_trace(None)?)) } else { None };
+        let missing = self.cpu.missing_on_host();
+        if !missing.is_empty() {
+            return Err(Error::Processor { model: self.cpu.name(), missing: missing.join(", ") });
+        }
+        let messages =
+            if span.is_some() || has_m5 || self.cpu.is_fixed() { Some(Arc::new(open_trace(None)?)) } else { None };
         let region = span.map(|span| Region::new(span).map(Arc::new)).transpose().map_err(Error::Setup)?;
         Ok(Settings {
             first: nix::unistd::getpid(),
@@ -305,21 +342,23 @@ impl Options {
             m5ops: has_m5.then(|| self.m5ops_settings()).transpose()?,
             messages,
             counters: self.stats.then(|| Counters::new(false).map(Arc::new)).transpose().map_err(Error::Setup)?,
-            determinism: self.deterministic.map(new_board).transpose()?,
+            determinism: self.new_board()?,
             stats: self.stats,
             missing: self.missing,
             aslr: self.aslr,
             exitless: !self.no_exitless,
             // What is decoded for that is not what the program has there.
             patch: !self.no_patch && !stops_in_code,
+            cpu: self.cpu,
+            layout: self.layout,
             verbose: self.verbose,
         })
     }
 }
 
-/// For a deterministic run.
-fn new_board(seed: u64) -> Result<Arc<determinism::Board>, Error> {
-    determinism::Board::new(seed).map(Arc::new).map_err(Error::Setup)
+fn cpu_model(name: &str) -> Result<CpuModel, String> {
+    let names: Vec<&str> = CpuModel::NAMES.iter().map(|(name, _)| *name).collect();
+    name.parse().map_err(|_| format!("there are {}", names.join(", ")))
 }
 
 fn syscall_nr(name: &str) -> Option<u32> {

@@ -61,6 +61,14 @@ pub enum Error {
         /// Where it was (GVA).
         at: u64,
     },
+    /// The host's processor is less than the one that was asked for.
+    #[error("this machine's processor is no {model}: it lacks {missing}")]
+    Processor {
+        /// What was asked for.
+        model: &'static str,
+        /// Features, as /proc/cpuinfo names them.
+        missing: String,
+    },
     /// A handler could not be installed.
     #[error("cannot prepare the process: {0}")]
     Setup(io::Error),

@@ -4,13 +4,14 @@ use std::ffi::{CStr, CString, OsString};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::Error;
 use crate::abi::{TASK_SIZE, UserAddr};
 use crate::loader::exec::{self, Program};
-use crate::loader::script;
 use crate::loader::stack::StackImage;
-use crate::mm::{Access, AddressSpace, Arena, FaultError};
+use crate::loader::{eh_frame, script};
+use crate::mm::{Access, AddressSpace, Arena, FaultError, LookedFor};
 use crate::proc::exit::finish;
 use crate::proc::handover::Kept;
 use crate::proc::region::Ends;
@@ -60,17 +61,24 @@ impl Runner {
         let inherited = Inherited::take(config.kept);
         crate::sys::copy::install_recovery().map_err(Error::Setup)?;
         let arena = Arena::new()?;
-        let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm, inherited.platform)?;
+        let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm, inherited.platform, config.settings.cpu)?;
         let region = config.settings.region.clone();
-        if config.observer.is_none() && !region.as_ref().is_some_and(|region| region.watches_calls()) {
+        let is_linux = !config.settings.layout.is_gem5();
+        let watches_calls = region.as_ref().is_some_and(|region| region.watches_calls());
+        if is_linux && config.observer.is_none() && !watches_calls {
             machine.answer_calls(&mut vcpu)?;
         }
         if config.settings.determinism.is_some() {
             machine.trap_telling(&mut vcpu)?;
         }
         let mm = Arc::new(AddressSpace::new(arena, Arc::new(machine), inherited.memory_limits));
-        if config.settings.determinism.is_some() {
-            mm.scan_text();
+        let looked_for = LookedFor {
+            cpu: config.settings.cpu,
+            is_deterministic: config.settings.determinism.is_some(),
+            functions: eh_frame::functions_in,
+        };
+        if looked_for.is_any() {
+            mm.scan_text(looked_for);
         }
         if let Some(board) = &config.settings.board {
             board.prepare(&mm);
@@ -108,6 +116,7 @@ impl Runner {
             ends,
             sampling,
             determinism,
+            has_refused: AtomicBool::new(false),
         };
         process.stop_in_program();
         if let Some(soft) = inherited.soft_descriptors {
@@ -218,6 +227,9 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
             {
                 return Ok(end);
             }
+            if vector == Vector::UD {
+                syscall::say_refused(task);
+            }
             let fault = exception_fault(task, vector, code)?;
             deliver(task, &fault, observer)
         }
@@ -229,10 +241,8 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
 /// A guest that another thread wanted to leave guest mode.
 fn on_kick(task: &mut Task) -> Result<Option<End>, Error> {
     task.pass_code();
-    match task.on_board() {
-        Some((board, seat)) if board.is_spinning(seat) => Err(Error::Spins { at: task.vcpu.regs().rip }),
-        _ => Ok(None),
-    }
+    syscall::spins(task)?;
+    Ok(None)
 }
 
 /// The access comes again, as a page fault with an address; if that never settles it, the guest cannot go on.

@@ -56,11 +56,14 @@ fn report_left(result: &RunResult, to: &mut dyn Write) -> io::Result<()> {
     let likely: Vec<u64> = left.clone().filter(|event| event.value != 0).map(|event| event.what).collect();
     if let Some(one) = likely.first() {
         let count = likely.len();
-        writeln!(to, "{count} places in code may be instructions that tell and were left, the first at {one:#x}")?;
+        writeln!(
+            to,
+            "{count} places in code may be instructions that tell or are undefined and were left, the first at {one:#x}"
+        )?;
     }
     match left.count() - likely.len() {
         0 => Ok(()),
-        parts => writeln!(to, "{parts} places would tell if they were jumped into, which ordinary code does not do"),
+        parts => writeln!(to, "{parts} places would be such if they were jumped into, which ordinary code does not do"),
     }
 }
 

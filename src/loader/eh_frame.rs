@@ -24,14 +24,27 @@ const MOST_HEADERS: u16 = 64;
 /// table tells, or one in a form that is not known here.
 pub fn function_around(mm: &AddressSpace, image: UserAddr, at: u64) -> Option<Range<u64>> {
     let table = Table::find(mm, image)?;
-    let (mut low, mut high) = (0, table.count);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if table.entry(mm, middle)?.0 <= at { low = middle + 1 } else { high = middle }
-    }
-    let (start, description) = table.entry(mm, low.checked_sub(1)?)?;
+    let (start, description) = table.entry(mm, table.behind(mm, at)?.checked_sub(1)?)?;
     let function = start..start + u64::from(len_of(mm, start, description)?);
     function.contains(&at).then_some(function)
+}
+
+/// The addresses of the functions that have a part in `range` (GVA), in the image whose file is mapped from `image` on,
+/// lowest first. `None` where no table tells, or one in a form that is not known here.
+pub fn functions_in(mm: &AddressSpace, image: UserAddr, range: Range<u64>) -> Option<Vec<Range<u64>>> {
+    let table = Table::find(mm, image)?;
+    let mut functions = Vec::new();
+    for index in table.behind(mm, range.start)?.saturating_sub(1)..table.count {
+        let (start, description) = table.entry(mm, index)?;
+        if start >= range.end {
+            break;
+        }
+        let end = start + u64::from(len_of(mm, start, description)?);
+        if end > range.start {
+            functions.push(start..end);
+        }
+    }
+    Some(functions)
 }
 
 /// The sorted table of `.eh_frame_hdr`: start and description of each function, relative to `base`.
@@ -52,6 +65,16 @@ impl Table {
             return None;
         }
         Some(Self { base, count: u64::from(u32::from_le_bytes(bytes(mm, base + Self::HEAD - 4)?)) })
+    }
+
+    /// The number of the first function that begins behind `at`.
+    fn behind(&self, mm: &AddressSpace, at: u64) -> Option<u64> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.entry(mm, middle)?.0 <= at { low = middle + 1 } else { high = middle }
+        }
+        Some(low)
     }
 
     fn entry(&self, mm: &AddressSpace, index: u64) -> Option<(u64, u64)> {

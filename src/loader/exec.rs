@@ -6,8 +6,10 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
 
 use super::elf::{ElfError, ElfKind, ElfPlan, LoadBias, PHENT, PIE_BASE, Segment, Step};
+use super::layout::{self, Layout, gem5};
 use super::stack::{StackError, StackImage, StackSpec};
 use super::vdso;
 use crate::abi::auxv::{AuxEntry, AuxKey};
@@ -15,6 +17,9 @@ use crate::abi::mman::{MapFlags, Prot};
 use crate::abi::{Errno, PAGE_SIZE, TASK_SIZE, UserAddr};
 use crate::mm::vma::VmaName;
 use crate::mm::{AddressSpace, Landmarks, MapRequest, Where};
+use crate::vm::Machine;
+use crate::x86::CpuModel;
+use crate::x86::xstate::{FXSAVE_LEN, has_xsave, xsave_len};
 
 /// Bytes of stack that are mapped at the start, beside what the image takes (`setup_arg_pages`).
 const STACK_EXPAND: u64 = 32 * PAGE_SIZE;
@@ -32,6 +37,8 @@ pub struct Program {
     pub random: [u8; 16],
     /// Shifts of the places that Linux randomises.
     pub aslr: Aslr,
+    /// Where it is loaded, and what it finds on its stack.
+    pub layout: Layout,
     /// Can the program not be opened by its name? So for a descriptor that is closed on execution.
     pub is_hidden: bool,
 }
@@ -136,8 +143,12 @@ impl From<Errno> for ExecError {
 pub fn load(mm: &AddressSpace, file: &File, program: &Program) -> Result<Entry, ExecError> {
     let plan = ElfPlan::of_file(file)?;
     let interp = plan.interp.as_deref().map(load_interp).transpose()?;
-    mm.set_mmap_shift(program.aslr.mmap + program.aslr.stack);
-    let bias = place_program(mm, &plan, program.aslr)?;
+    if program.layout.is_gem5() {
+        mm.set_mmap_end(gem5::MMAP_END);
+    } else {
+        mm.set_mmap_shift(program.aslr.mmap + program.aslr.stack);
+    }
+    let bias = place_program(mm, &plan, program)?;
     map_image(mm, file, &plan, bias)?;
     let (start, base) = match &interp {
         Some((file, plan)) => {
@@ -145,11 +156,14 @@ pub fn load(mm: &AddressSpace, file: &File, program: &Program) -> Result<Entry, 
             map_image(mm, file, plan, bias)?;
             (plan.entry(bias), bias.raw())
         }
-        None => (plan.entry(bias), 0),
+        None => (plan.entry(bias), if program.layout.is_gem5() { bias.raw() } else { 0 }),
     };
-    mm.set_brk_start(brk_start(&plan, bias, program.aslr)?);
-    let mut auxv = auxv(&plan, bias, base);
-    if let Some(vdso) = vdso::map(mm)? {
+    mm.set_brk_start(brk_start(&plan, bias, program)?);
+    let mut auxv = auxv(&plan, bias, base, Some(mm.machine()));
+    if program.layout.is_gem5() {
+        map_vsyscall(mm)?;
+        as_gem5(&mut auxv);
+    } else if let Some(vdso) = vdso::map(mm)? {
         auxv.push((AuxKey::SysinfoEhdr, vdso.raw()));
     }
     let stack = write_stack(mm, &plan, program, &auxv)?;
@@ -164,7 +178,7 @@ pub fn check(file: &File, program: &Program, stack_limit: u64) -> Result<(), Exe
     if let Some((_, plan)) = plan.interp.as_deref().map(load_interp).transpose()? {
         plan.fixed_bias()?;
     }
-    stack_image(program, UserAddr::new(TASK_SIZE), stack_limit, &auxv(&plan, LoadBias::NONE, 0))?;
+    stack_image(program, UserAddr::new(TASK_SIZE), stack_limit, &auxv(&plan, LoadBias::NONE, 0, None))?;
     Ok(())
 }
 
@@ -186,9 +200,12 @@ fn load_interp(path: &OsStr) -> Result<(File, ElfPlan), ExecError> {
 
 /// A program with an interpreter goes to the fixed base, one without into the mmap area, as Linux does, so that a
 /// dynamic loader run by hand leaves the usual place free.
-fn place_program(mm: &AddressSpace, plan: &ElfPlan, aslr: Aslr) -> Result<LoadBias, ExecError> {
+fn place_program(mm: &AddressSpace, plan: &ElfPlan, program: &Program) -> Result<LoadBias, ExecError> {
+    let aslr = program.aslr;
     match (plan.kind, &plan.interp) {
         (ElfKind::Exec, _) => Ok(LoadBias::NONE),
+        // gem5 puts it where its headers say, which is at 0.
+        (ElfKind::Dyn, _) if program.layout.is_gem5() => Ok(LoadBias::NONE),
         (ElfKind::Dyn, None) => place_anywhere(mm, plan),
         (ElfKind::Dyn, Some(_)) if aslr.pie == 0 => Ok(plan.fixed_bias()?),
         (ElfKind::Dyn, Some(_)) => {
@@ -249,21 +266,27 @@ fn landmarks(plan: &ElfPlan, bias: LoadBias, stack: &StackImage) -> Landmarks {
 }
 
 /// Behind the program; for one that was placed in the mmap area, where a program usually is.
-fn brk_start(plan: &ElfPlan, bias: LoadBias, aslr: Aslr) -> Result<u64, ExecError> {
+fn brk_start(plan: &ElfPlan, bias: LoadBias, program: &Program) -> Result<u64, ExecError> {
     let start = match (plan.kind, &plan.interp) {
+        _ if program.layout.is_gem5() => plan.range(bias)?.end(),
         (ElfKind::Dyn, None) => PIE_BASE.raw() + PAGE_SIZE,
         _ => plan.range(bias)?.end(),
     };
-    Ok(start + aslr.brk)
+    Ok(start + program.aslr.brk)
 }
 
-/// The entries that do not point into the stack.
-fn auxv(plan: &ElfPlan, bias: LoadBias, base: u64) -> Vec<AuxEntry> {
+/// The entries that do not point into the stack, in the order of the kernel's; without `machine`, their number counts alone.
+fn auxv(plan: &ElfPlan, bias: LoadBias, base: u64, machine: Option<&Arc<Machine>>) -> Vec<AuxEntry> {
     const FSGSBASE: u64 = 1 << 1;
     let host = |key: AuxKey| crate::sys::auxval(key as u64);
+    let model = machine.map_or(CpuModel::Host, |machine| machine.model());
+    // MWAIT in ring 3 needs an MSR that the guest does not have.
+    let hwcap2 = host(AuxKey::Hwcap2) & if model.has_fsgsbase() { FSGSBASE } else { 0 };
+    let frame = host(AuxKey::Minsigstksz);
+    let frame = machine.filter(|_| model.is_fixed()).map_or(frame, |machine| frame_len(frame, machine));
     vec![
-        (AuxKey::Minsigstksz, host(AuxKey::Minsigstksz)),
-        (AuxKey::Hwcap, u64::from(std::arch::x86_64::__cpuid(1).edx)),
+        (AuxKey::Minsigstksz, frame),
+        (AuxKey::Hwcap, u64::from(model.hwcap())),
         (AuxKey::Pagesz, PAGE_SIZE),
         (AuxKey::Clktck, host(AuxKey::Clktck)),
         (AuxKey::Phdr, plan.phdr(bias).raw()),
@@ -277,9 +300,43 @@ fn auxv(plan: &ElfPlan, bias: LoadBias, base: u64) -> Vec<AuxEntry> {
         (AuxKey::Gid, host(AuxKey::Gid)),
         (AuxKey::Egid, host(AuxKey::Egid)),
         (AuxKey::Secure, host(AuxKey::Secure)),
-        // MWAIT in ring 3 needs an MSR that the guest does not have.
-        (AuxKey::Hwcap2, host(AuxKey::Hwcap2) & FSGSBASE),
+        (AuxKey::Hwcap2, hwcap2),
     ]
+}
+
+/// gem5's entries, which are fewer.
+fn as_gem5(auxv: &mut Vec<AuxEntry>) {
+    auxv.retain(|&(key, _)| layout::has_entry(Layout::Gem5, key));
+    auxv.push((AuxKey::SysinfoEhdr, gem5::VSYSCALL));
+    for (key, value) in auxv {
+        match key {
+            AuxKey::Hwcap => *value = gem5::HWCAP,
+            AuxKey::Uid | AuxKey::Euid | AuxKey::Gid | AuxKey::Egid => *value = gem5::ID.into(),
+            AuxKey::Secure => *value = 0,
+            _ => {}
+        }
+    }
+}
+
+/// The page that gem5's programs can read, and call.
+fn map_vsyscall(mm: &AddressSpace) -> Result<(), ExecError> {
+    let mut page = gem5::GETTIMEOFDAY.to_vec();
+    let (at, time) = gem5::TIME;
+    page.resize(at, 0);
+    page.extend(time);
+    mm.machine().show_page(gem5::VSYSCALL, &page).map_err(|_| ExecError::Map(Errno::ENOMEM))
+}
+
+/// Bytes of the largest signal frame, of which the host's has `host` (`get_sigframe_size`).
+fn frame_len(host: u64, machine: &Machine) -> u64 {
+    const FRAME_ALIGNMENT: u64 = 16;
+    const MAGIC2_LEN: u64 = 4;
+    let own = match machine.xsave_len() as u64 {
+        0 => FXSAVE_LEN as u64,
+        len => len + MAGIC2_LEN,
+    };
+    let of_host = if has_xsave() { u64::from(xsave_len()) + MAGIC2_LEN } else { FXSAVE_LEN as u64 };
+    (host.saturating_sub(of_host) + own).next_multiple_of(FRAME_ALIGNMENT)
 }
 
 fn stack_image(
@@ -291,10 +348,14 @@ fn stack_image(
     StackImage::build(&StackSpec {
         stack_top,
         stack_limit,
-        execfn: &program.execfn,
+        execfn: match program.argv.first() {
+            Some(name) if program.layout.is_gem5() => name,
+            _ => &program.execfn,
+        },
+        execfn_is_argv: program.layout.is_gem5(),
         argv: &program.argv,
         envp: &program.envp,
-        random: program.random,
+        random: if program.layout.is_gem5() { [0; 16] } else { program.random },
         auxv,
     })
 }

@@ -1,4 +1,4 @@
-//! Where functions are in an ELF file, by name.
+//! Where functions are in an ELF file, and what they are called.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -28,4 +28,20 @@ pub fn offsets(file: &File, name: &str) -> Vec<u64> {
     };
     let offsets: BTreeSet<u64> = named.filter_map(|symbol| offset_of(symbol.address())).collect();
     offsets.into_iter().collect()
+}
+
+/// The name of the function that is at `offset` of `file`, as nm(1) prints it.
+pub fn name_at(file: &File, offset: u64) -> Option<String> {
+    let cache = ReadCache::new(file);
+    let elf = object::File::parse(&cache).ok()?;
+    let addr = elf.segments().find_map(|segment| {
+        let (start, len) = segment.file_range();
+        let within = offset.checked_sub(start).filter(|&within| within < len)?;
+        Some(segment.address() + within)
+    })?;
+    let symbols = elf.symbols().chain(elf.dynamic_symbols());
+    let around = symbols.filter(|symbol| symbol.is_definition() && symbol.kind() == SymbolKind::Text);
+    let around = around.filter(|symbol| addr.wrapping_sub(symbol.address()) < symbol.size());
+    let name = around.max_by_key(|symbol| symbol.address())?.name_bytes().ok()?.to_vec();
+    Some(String::from_utf8_lossy(&name).into_owned())
 }

@@ -4,6 +4,7 @@ pub mod eh_frame;
 pub mod elf;
 pub mod exec;
 pub mod functions;
+pub mod layout;
 pub mod script;
 pub mod stack;
 mod vdso;

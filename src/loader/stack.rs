@@ -78,6 +78,8 @@ pub struct StackSpec<'a> {
     pub stack_limit: u64,
     /// Path of the program as it was given to execve(2).
     pub execfn: &'a CStr,
+    /// Does `AT_EXECFN` point at the argument pointers, as gem5's does?
+    pub execfn_is_argv: bool,
     /// Arguments. Without any the program gets one empty string, as from Linux 5.18 on.
     pub argv: &'a [CString],
     /// Environment.
@@ -157,6 +159,7 @@ struct Layout {
     arg_start: u64,
     platform: u64,
     random: u64,
+    argv: u64,
     auxv: u64,
     sp: u64,
 }
@@ -172,7 +175,7 @@ impl Layout {
         // The count, and both lists of pointers with their NULL.
         let pointers_len = WORD * (1 + spec.argv.len() + 1 + spec.envp.len() + 1) as u64;
         let sp = align_down_16(random.checked_sub(auxv_len(spec.auxv))?.checked_sub(pointers_len)?);
-        Some(Self { execfn, env_start, arg_start, platform, random, auxv: sp + pointers_len, sp })
+        Some(Self { execfn, env_start, arg_start, platform, random, argv: sp + WORD, auxv: sp + pointers_len, sp })
     }
 }
 
@@ -181,7 +184,7 @@ fn image_bytes(spec: &StackSpec<'_>, layout: &Layout) -> Vec<u8> {
     image.word(spec.argv.len() as u64);
     image.pointers(spec.argv, layout.arg_start);
     image.pointers(spec.envp, layout.env_start);
-    for (key, value) in auxv(spec.auxv, layout) {
+    for (key, value) in auxv(spec, layout) {
         image.word(key as u64);
         image.word(value);
     }
@@ -226,9 +229,10 @@ impl Writer {
 }
 
 /// The whole auxiliary vector, in the kernel's order.
-fn auxv(entries: &[AuxEntry], layout: &Layout) -> Vec<AuxEntry> {
-    let own = [(AuxKey::Random, layout.random), (AuxKey::Execfn, layout.execfn), (AuxKey::Platform, layout.platform)];
-    let mut auxv: Vec<AuxEntry> = others(entries).chain(own).collect();
+fn auxv(spec: &StackSpec<'_>, layout: &Layout) -> Vec<AuxEntry> {
+    let execfn = if spec.execfn_is_argv { layout.argv } else { layout.execfn };
+    let own = [(AuxKey::Random, layout.random), (AuxKey::Execfn, execfn), (AuxKey::Platform, layout.platform)];
+    let mut auxv: Vec<AuxEntry> = others(spec.auxv).chain(own).collect();
     auxv.sort_by_key(|&(key, _)| AUXV_ORDER.iter().position(|&other| other == key));
     auxv.push((AuxKey::Null, 0));
     auxv
@@ -307,7 +311,16 @@ mod tests {
 
     fn spec<'a>(argv: &'a [CString], envp: &'a [CString], auxv: &'a [AuxEntry]) -> StackSpec<'a> {
         let random = *b"sixteen of chaos";
-        StackSpec { stack_top: TOP, stack_limit: UNLIMITED, execfn: c"./d", argv, envp, random, auxv }
+        StackSpec {
+            stack_top: TOP,
+            stack_limit: UNLIMITED,
+            execfn: c"./d",
+            execfn_is_argv: false,
+            argv,
+            envp,
+            random,
+            auxv,
+        }
     }
 
     /// Reads an image as the start code of a C library reads the stack.

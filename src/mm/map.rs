@@ -223,7 +223,7 @@ impl Inner {
         if !addr.is_page_aligned() {
             return Err(Errno::EINVAL);
         }
-        if addr.raw() < MMAP_MIN_ADDR && !may_map_low() {
+        if addr.raw() < self.lowest_addr && !may_map_low() {
             return Err(Errno::EPERM);
         }
         PageRange::with_len(addr, len).ok_or(Errno::ENOMEM)

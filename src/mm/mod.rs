@@ -40,6 +40,7 @@ pub use fault::{Access, FaultError};
 pub use fork::{ForkPlan, MmGuard};
 pub use map::{MapRequest, Where};
 pub use report::{Landmarks, Sizes};
+pub use text_scan::{FunctionsIn, LookedFor};
 pub use working_set::MappingUse;
 
 use crate::abi::mman::Prot;
@@ -86,6 +87,8 @@ struct Inner {
     next_object: u64,
     /// Where the top-down search for holes begins.
     mmap_base: u64,
+    /// Below, mappings take a privilege.
+    lowest_addr: u64,
     /// Where the parts of the program lie.
     landmarks: Landmarks,
     /// Pages of the runner's own that the guest sees, whatever has become of their VMAs.
@@ -106,6 +109,7 @@ impl AddressSpace {
                 lock_future: VmaFlags::empty(),
                 next_object: 0,
                 mmap_base: mmap_base(limits.stack, 0),
+                lowest_addr: vma::MMAP_MIN_ADDR,
                 landmarks: Landmarks::default(),
                 foreign: Vec::new(),
             }),
@@ -151,6 +155,13 @@ impl AddressSpace {
     pub fn set_mmap_shift(&self, shift: u64) {
         let mut inner = self.lock();
         inner.mmap_base = mmap_base(inner.limits.stack, shift);
+    }
+
+    /// Starts the search for holes at `end`, whatever the limits are, and lets all addresses be asked for, 0 included.
+    pub fn set_mmap_end(&self, end: u64) {
+        let mut inner = self.lock();
+        inner.mmap_base = end;
+        inner.lowest_addr = 0;
     }
 
     /// What is behind the page of `addr`, and the offset of `addr` in that, if it is shared memory.

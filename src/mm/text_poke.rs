@@ -1,7 +1,7 @@
 //! Changes to the guest's code that are the runner's (the kernel's `text_poke` in `arch/x86/kernel/alternative.c`).
 
 use super::vma::Backing;
-use super::{AddressSpace, host_prot};
+use super::{AddressSpace, Inner, host_prot};
 use crate::abi::mman::Prot;
 use crate::abi::{Errno, PageRange, UserAddr};
 use crate::sys::map;
@@ -28,12 +28,17 @@ impl AddressSpace {
         self.revoke(pages, |hva, len| map::protect(hva, len, host_prot(Prot::READ | Prot::WRITE)))?;
         let written = self.copy_out(at, new);
         self.revoke(pages, |hva, len| map::protect(hva, len, host_prot(vma.prot)))?;
-        written
+        written?;
+        self.note_poked(at.raw(), old, new);
+        Ok(())
     }
 
     /// Where the file begins that is mapped at `at`: the nearest mapping, below or there, of its first byte.
     pub fn image_at(&self, at: UserAddr) -> Option<UserAddr> {
-        let inner = self.lock();
+        self.image_of(&self.lock(), at)
+    }
+
+    pub(super) fn image_of(&self, inner: &Inner, at: UserAddr) -> Option<UserAddr> {
         let Backing::File { file, .. } = &inner.vmas.find(at.raw())?.1.backing else { return None };
         let begins = |backing: &Backing| matches!(backing, Backing::File { file: other, offset: 0 } if other == file);
         let below = inner.vmas.iter().take_while(|(range, _)| range.start() <= at.raw());

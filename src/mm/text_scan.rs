@@ -1,43 +1,86 @@
-//! Instructions that tell ([`crate::x86::telling`]) are replaced in code before the guest can execute it.
+//! Instructions that tell ([`crate::x86::telling`]), and those that the processor which the guest sees lacks
+//! ([`crate::x86::model`]), are replaced in code before the guest can execute it.
 //!
 //! Only pages that have been looked at get entries that allow execution, and then none that allow writing: a write takes
 //! the right to execute away again, and the page is looked at anew when it is next executed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Mutex;
 
 use super::fault::FaultError;
-use super::vma::Vma;
+use super::vma::{Vma, VmaName};
 use super::{Access, AddressSpace, Inner, host_prot};
 use crate::abi::mman::Prot;
 use crate::abi::{Errno, PAGE_SIZE, PageRange, UserAddr};
 use crate::sys::map;
+use crate::x86::model::{Fate, InstructionSet};
 use crate::x86::paging::Entry;
 use crate::x86::telling::{self, UD2_SECOND, Verdict};
+use crate::x86::{CpuModel, sweep};
 
 /// Code that cannot be written is looked at in pieces of so many bytes.
 const AROUND: u64 = 16 * PAGE_SIZE;
 
+/// In place of the first byte of an instruction: `push %es`, which long mode does not have.
+const NO_INSTRUCTION: u8 = 0x06;
+/// In place of a prefix: that of the segment DS, which long mode ignores.
+const NO_PREFIX: u8 = 0x3e;
+/// Longer functions are looked at as code of which nothing is known.
+const MOST_FUNCTION: u64 = 4 << 20;
+
+/// Tells where functions are that have a part in a range, in the image that is mapped from an address on. `None` where nothing
+/// tells that.
+pub type FunctionsIn = fn(&AddressSpace, UserAddr, Range<u64>) -> Option<Vec<Range<u64>>>;
+
+/// What is looked for in code.
+#[derive(Clone, Copy, Debug)]
+pub struct LookedFor {
+    /// The processor whose instructions are executed, and no others.
+    pub cpu: CpuModel,
+    /// All instructions that tell; else those that tell which processor it is, if that is not the host's.
+    pub is_deterministic: bool,
+    /// Tells where functions are.
+    pub functions: FunctionsIn,
+}
+
+impl LookedFor {
+    /// Is anything looked for?
+    pub fn is_any(&self) -> bool {
+        self.cpu.is_fixed() || self.is_deterministic
+    }
+}
+
 /// What is known of the guest's code.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TextScan {
+    looked_for: LookedFor,
     /// Pages that have been looked at and may be executed, and not written.
     scanned: BTreeSet<u64>,
     /// Bytes that were replaced, by their addresses.
-    replaced: BTreeMap<u64, u8>,
+    replaced: BTreeMap<u64, Replaced>,
     /// Bytes that were left although they may be such an instruction.
     left: BTreeMap<u64, Verdict>,
 }
 
+/// A byte of code.
+#[derive(Clone, Copy, Debug)]
+struct Replaced {
+    original: u8,
+    by: u8,
+}
+
 impl AddressSpace {
     /// Looks at all code from now on. To be called before anything is mapped.
-    pub fn scan_text(&self) {
-        let _ = self.text_scan.set(Mutex::default());
+    pub fn scan_text(&self, looked_for: LookedFor) {
+        let (scanned, replaced, left) = Default::default();
+        let _ = self.text_scan.set(Mutex::new(TextScan { looked_for, scanned, replaced, left }));
     }
 
     /// Must pages of this kind be looked at before they are executed?
     pub(super) fn is_scanned(&self, vma: &Vma) -> bool {
-        vma.prot.contains(Prot::EXEC) && self.text_scan.get().is_some()
+        // The vDSO is the host's, and made for its processor.
+        vma.prot.contains(Prot::EXEC) && vma.name != VmaName::Vdso && self.text_scan.get().is_some()
     }
 
     /// The code at `at` as it was before anything was replaced.
@@ -46,7 +89,7 @@ impl AddressSpace {
         if let Some(scan) = self.text_scan() {
             for (addr, byte) in scan.replaced.range(at..at + len as u64) {
                 if let Some(place) = usize::try_from(addr - at).ok().and_then(|index| code.get_mut(index)) {
-                    *place = if *place == UD2_SECOND { *byte } else { *place };
+                    *place = if *place == byte.by { byte.original } else { *place };
                 }
             }
         }
@@ -83,7 +126,20 @@ impl AddressSpace {
         }
     }
 
-    fn take_replaced(&self, range: PageRange) -> BTreeMap<u64, u8> {
+    /// The runner has changed code: what was there is the guest's.
+    pub(super) fn note_poked(&self, at: u64, old: &[u8], new: &[u8]) {
+        let Some(mut scan) = self.text_scan() else { return };
+        for (addr, (&original, &by)) in (at..).zip(old.iter().zip(new)) {
+            match scan.replaced.get_mut(&addr) {
+                // Back to what it was, or over what was replaced before.
+                Some(byte) if byte.original == by => drop(scan.replaced.remove(&addr)),
+                Some(byte) => byte.by = by,
+                None => drop(scan.replaced.insert(addr, Replaced { original, by })),
+            }
+        }
+    }
+
+    fn take_replaced(&self, range: PageRange) -> BTreeMap<u64, Replaced> {
         let Some(mut scan) = self.text_scan() else { return BTreeMap::new() };
         let mut taken = scan.replaced.split_off(&range.start());
         scan.replaced.append(&mut taken.split_off(&range.end()));
@@ -153,37 +209,173 @@ impl AddressSpace {
         let mut code = vec![0; usize::try_from(end - start).unwrap_or(0)];
         let len = self.original_code(start, &mut code);
         code.truncate(len);
+        let Some(looked_for) = self.text_scan().map(|scan| scan.looked_for) else { return Ok(()) };
+        if looked_for.cpu.is_fixed() {
+            self.scan_for_refused(inner, range, entry, looked_for, (whole, vma))?;
+        }
         let entry = entry.checked_sub(start).and_then(|entry| usize::try_from(entry).ok()).filter(|entry| *entry < len);
-        for at in telling::candidates(&code) {
+        for at in telling::candidates(&code, looked_for.is_deterministic) {
             let addr = start + at as u64;
             if addr + (telling::LEN as u64) <= range.start() {
                 continue;
             }
             let verdict = telling::judge(&code, at, start == whole.start(), entry);
             if verdict == Verdict::Instruction && !vma.is_shared() {
-                self.replace_second(inner, addr + 1, code[at + 1])?;
-            } else if let Some(mut scan) = self.text_scan() {
-                let left = if verdict == Verdict::Instruction { Verdict::Unknown } else { verdict };
-                scan.left.insert(addr, left);
+                self.replace_byte(inner, addr + 1, Replaced { original: code[at + 1], by: UD2_SECOND })?;
+                self.note_left(addr, None);
+            } else {
+                self.note_left(addr, Some(if verdict == Verdict::Instruction { Verdict::Unknown } else { verdict }));
             }
         }
         Ok(())
     }
 
-    fn replace_second(&self, inner: &Inner, at: u64, original: u8) -> Result<(), Errno> {
+    /// Replaces what the processor lacks in `range`, where it is certain that it is code.
+    fn scan_for_refused(
+        &self,
+        inner: &Inner,
+        range: PageRange,
+        entry: u64,
+        looked_for: LookedFor,
+        (whole, vma): (PageRange, &Vma),
+    ) -> Result<(), Errno> {
+        let instructions = looked_for.cpu.instructions();
+        let image = self.image_of(inner, UserAddr::new(range.start()));
+        let functions = image.and_then(|image| (looked_for.functions)(self, image, range.start()..range.end()));
+        let is_known = functions.is_some();
+        let mut places = Places::default();
+        let mut behind = range.start();
+        for function in functions.unwrap_or_default() {
+            let function = function.start.max(whole.start())..function.end.min(whole.end());
+            if function.start >= function.end || function.end - function.start > MOST_FUNCTION {
+                continue;
+            }
+            let (wanted, end) = self.refused_in_function(&function, &instructions);
+            places.certain.extend(wanted);
+            if behind < function.start {
+                let gap = behind..function.start.min(range.end());
+                self.refused_in_gap(gap, entry, whole, (&instructions, is_known), &mut places);
+            }
+            behind = behind.max(end);
+        }
+        if behind < range.end() {
+            self.refused_in_gap(behind..range.end(), entry, whole, (&instructions, is_known), &mut places);
+        }
+        let mut bytes = BTreeMap::new();
+        for addr in places.certain.into_iter().filter(|addr| (range.start()..range.end()).contains(addr)) {
+            if vma.is_shared() {
+                self.note_left(addr, Some(Verdict::Unknown));
+            } else {
+                bytes.extend(self.refusal(addr, &instructions));
+                self.note_left(addr, None);
+            }
+        }
+        let beyond = bytes.split_off(&range.end());
+        self.replace_bytes(range, vma, bytes)?;
+        beyond.into_iter().try_for_each(|(at, byte)| self.replace_byte(inner, at, byte))?;
+        places.possible.into_iter().for_each(|addr| self.note_left(addr, Some(Verdict::Unknown)));
+        Ok(())
+    }
+
+    /// What is refused in a function, and where that could be decoded to.
+    fn refused_in_function(&self, function: &Range<u64>, instructions: &InstructionSet) -> (Vec<u64>, u64) {
+        let code = self.code(function.clone());
+        let (found, end) =
+            sweep::function(&code, function.start, |instruction| instructions.fate(instruction) != Fate::Executed);
+        let end = end.map_or(function.end, |end| function.start + end as u64);
+        (found.into_iter().map(|at| function.start + at as u64).collect(), end)
+    }
+
+    /// The same where no function is known to be; where functions are known, anything else may be data.
+    fn refused_in_gap(
+        &self,
+        gap: Range<u64>,
+        entry: u64,
+        whole: PageRange,
+        (instructions, is_known): (&InstructionSet, bool),
+        places: &mut Places,
+    ) {
+        let start = gap.start.saturating_sub(sweep::APPROACH as u64).max(whole.start());
+        let code = self.code(start..(gap.end + sweep::BEHIND as u64).min(whole.end()));
+        let offset = |addr: u64| usize::try_from(addr - start).unwrap_or(usize::MAX);
+        let entry = (start..start + code.len() as u64).contains(&entry).then(|| offset(entry));
+        let part = offset(gap.start)..offset(gap.end).min(code.len());
+        let is_wanted = |instruction: &_| instructions.fate(instruction) != Fate::Executed;
+        let found = sweep::unknown(&code, start, &part, entry, is_wanted);
+        let addresses = |offsets: Vec<usize>| offsets.into_iter().map(move |at| start + at as u64);
+        places.certain.extend(addresses(found.executed));
+        let likely = if is_known { &mut places.possible } else { &mut places.certain };
+        likely.extend(addresses(found.likely));
+        places.possible.extend(addresses(found.possible));
+    }
+
+    /// The guest's own code in `range`, as far as it can be read.
+    fn code(&self, range: Range<u64>) -> Vec<u8> {
+        let mut code = vec![0; usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0)];
+        let len = self.original_code(range.start, &mut code);
+        code.truncate(len);
+        code
+    }
+
+    /// What makes the instruction at `addr` what the processor makes of it: where, and which byte.
+    fn refusal(&self, addr: u64, instructions: &InstructionSet) -> Option<(u64, Replaced)> {
+        const REP: u8 = 0xf3;
+        const LONGEST: u64 = 15;
+        let code = self.code(addr..addr + LONGEST);
+        match instructions.fate(&telling::first(&code, addr)?) {
+            Fate::Executed => None,
+            Fate::Refused => Some((addr, Replaced { original: code[0], by: NO_INSTRUCTION })),
+            Fate::WithoutPrefix => {
+                let at = code.iter().position(|&byte| byte == REP)? as u64;
+                Some((addr + at, Replaced { original: REP, by: NO_PREFIX }))
+            }
+        }
+    }
+
+    /// Replaces bytes within `range`, which lies in `vma`, all at once: each change of rights is dear.
+    fn replace_bytes(&self, range: PageRange, vma: &Vma, bytes: BTreeMap<u64, Replaced>) -> Result<(), Errno> {
+        let (Some(first), Some(last)) = (bytes.keys().next(), bytes.keys().next_back()) else { return Ok(()) };
+        let pages = PageRange::around(UserAddr::new(*first), last - first + 1).unwrap_or(range);
+        self.revoke(pages, |hva, len| map::protect(hva, len, libc::PROT_READ | libc::PROT_WRITE))?;
+        let written = bytes.iter().try_for_each(|(&at, byte)| self.copy_out(UserAddr::new(at), &[byte.by]));
+        self.revoke(pages, |hva, len| map::protect(hva, len, host_prot(vma.prot)))?;
+        written?;
+        if let Some(mut scan) = self.text_scan() {
+            scan.replaced.extend(bytes);
+        }
+        Ok(())
+    }
+
+    /// Bytes at `addr` were left although they may be an instruction; with `None`, they were not.
+    fn note_left(&self, addr: u64, verdict: Option<Verdict>) {
+        if let Some(mut scan) = self.text_scan() {
+            match verdict {
+                Some(verdict) => scan.left.insert(addr, verdict),
+                None => scan.left.remove(&addr),
+            };
+        }
+    }
+
+    fn replace_byte(&self, inner: &Inner, at: u64, byte: Replaced) -> Result<(), Errno> {
         let page = at / PAGE_SIZE * PAGE_SIZE;
         let range = PageRange::new(page, page + PAGE_SIZE).ok_or(Errno::EINVAL)?;
         let Some((_, vma)) = inner.vmas.find(at) else { return Ok(()) };
         self.revoke(range, |hva, len| map::protect(hva, len, libc::PROT_READ | libc::PROT_WRITE))?;
-        let written = self.copy_out(UserAddr::new(at), &[UD2_SECOND]);
+        let written = self.copy_out(UserAddr::new(at), &[byte.by]);
         self.revoke(range, |hva, len| map::protect(hva, len, host_prot(vma.prot)))?;
         written?;
         if let Some(mut scan) = self.text_scan() {
-            scan.replaced.insert(at, original);
-            scan.left.remove(&(at - 1));
+            scan.replaced.insert(at, byte);
         }
         Ok(())
     }
+}
+
+/// Addresses of what the processor lacks.
+#[derive(Debug, Default)]
+struct Places {
+    certain: Vec<u64>,
+    possible: Vec<u64>,
 }
 
 /// What entries allow, besides reading.

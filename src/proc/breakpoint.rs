@@ -11,16 +11,15 @@ use std::time::Duration;
 use nix::unistd::{Pid, getpid};
 
 use super::Task;
+use super::step::Step;
 use crate::abi::{Errno, TASK_SIZE, UserAddr};
 use crate::mm::AddressSpace;
 use crate::sys::capture;
 use crate::vm::{Trap, VmError};
-use crate::x86::{RFlags, Vector};
+use crate::x86::Vector;
 
 /// `int3`
 const INT3: u8 = 0xcc;
-/// `pushf`, which shows the flag that makes a step.
-const PUSHF: u8 = 0x9c;
 
 /// Those of one memory.
 #[derive(Debug, Default)]
@@ -143,7 +142,10 @@ impl Task {
         if self.visit == Some(place)
             && let Some(old) = breakpoints.byte(place.0)
         {
-            return self.step_over(breakpoints, place, old).map(Stop::Trap);
+            return self.step_over(breakpoints, place, old).map(|step| match step {
+                Step::Done => Stop::Trap(Trap::Kicked),
+                Step::Trap(trap) => Stop::Trap(trap),
+            });
         }
         let thread = (getpid().as_raw(), self.tid().as_raw());
         breakpoints.enter(thread);
@@ -174,7 +176,7 @@ impl Task {
     }
 
     /// Executes the instruction at the breakpoint, of which `old` is the first byte, and no other.
-    fn step_over(&mut self, breakpoints: &Breakpoints, place: (u64, u64), old: u8) -> Result<Trap, VmError> {
+    fn step_over(&mut self, breakpoints: &Breakpoints, place: (u64, u64), old: u8) -> Result<Step, VmError> {
         let mm = self.process.mm.clone();
         let at = UserAddr::new(place.0);
         breakpoints.stop_others();
@@ -182,60 +184,37 @@ impl Task {
             // The program has mapped something else there.
             breakpoints.let_others_go();
             breakpoints.lock().places.remove(&place.0);
-            return Ok(Trap::Kicked);
+            return Ok(Step::Trap(Trap::Kicked));
         }
-        let is_traced = self.vcpu.regs().rflags & RFlags::TF.bits() != 0;
-        self.vcpu.regs_mut().rflags |= RFlags::TF.bits();
-        let result = self.run_and_fill(&mm);
-        if !is_traced {
-            self.hide_step(place, old, result.as_ref().ok());
-        }
+        let result = self.step_and_fill(&mm);
         if mm.text_poke(at, &[old], &[INT3]).is_err() {
             breakpoints.lock().places.remove(&place.0);
         }
         breakpoints.let_others_go();
-        let trap = result?;
+        let step = result?;
         if self.vcpu.regs().rip != place.0 {
             self.visit = None;
         }
-        match trap {
-            Trap::Exception { vector: Vector::DB, .. } if !is_traced && self.vcpu.take_single_step() => {
-                Ok(Trap::Kicked)
-            }
-            trap => Ok(trap),
+        if step == Step::Done {
+            self.vcpu.take_single_step();
         }
+        Ok(step)
     }
 
-    /// Runs user code, and fills in the pages that it misses: the change of its code took away what there was.
-    fn run_and_fill(&mut self, mm: &AddressSpace) -> Result<Trap, VmError> {
+    /// One step. Fills in the pages that it misses: the change of its code took away what there was.
+    pub(super) fn step_and_fill(&mut self, mm: &AddressSpace) -> Result<Step, VmError> {
         const MOST_IN_A_ROW: u32 = 100;
-        let mut trap = mm.machine().run(&mut self.vcpu)?;
+        let mut step = self.step()?;
         for _ in 0..MOST_IN_A_ROW {
-            match trap {
-                Trap::PageFault { addr, code } if addr < TASK_SIZE && mm.fault(addr, code.into()).is_ok() => {
-                    trap = mm.machine().run(&mut self.vcpu)?;
+            match step {
+                Step::Trap(Trap::PageFault { addr, code })
+                    if addr < TASK_SIZE && mm.fault(addr, code.into()).is_ok() =>
+                {
+                    step = self.step()?;
                 }
                 _ => break,
             }
         }
-        Ok(trap)
-    }
-
-    /// Takes the flag away again that made the step, wherever the instruction has put it.
-    fn hide_step(&mut self, (rip, rsp): (u64, u64), instruction: u8, trap: Option<&Trap>) {
-        let tf = RFlags::TF.bits();
-        let regs = self.vcpu.regs_mut();
-        regs.rflags &= !tf;
-        if matches!(trap, Some(Trap::Syscall)) {
-            regs.r11 &= !tf;
-        }
-        let pushed = UserAddr::new(regs.rsp);
-        if instruction == PUSHF && regs.rip != rip && regs.rsp == rsp.wrapping_sub(8) {
-            let mut flags = [0; 8];
-            if self.process.mm.copy_in(pushed, &mut flags).is_ok() {
-                // It was written just now.
-                let _ = self.process.mm.copy_out(pushed, &(u64::from_ne_bytes(flags) & !tf).to_ne_bytes());
-            }
-        }
+        Ok(step)
     }
 }

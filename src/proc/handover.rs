@@ -22,11 +22,13 @@ use super::sampling::Board;
 use super::{HardLimits, HardLimitsGuard, M5ops, Settings, Task};
 use crate::abi::Errno;
 use crate::loader::exec::{Aslr, Program, c_string};
+use crate::loader::layout::Layout;
 use crate::mm::vma::Limits;
 use crate::signal::action::Actions;
 use crate::signal::mask::SigSet;
 use crate::sys::descriptor::{duplicate_above_guest, duplicate_for_exec, take_over};
 use crate::vm::Platform;
+use crate::x86::CpuModel;
 
 /// The first word of the runner's own arguments. No name of a program that a shell would call has a blank in it.
 const MARK: &CStr = c"kvm-se (next program)";
@@ -107,6 +109,7 @@ impl Ready {
             writer.word(flag.into());
         }
         writer.word(settings.verbose.into());
+        writer.strings(&[settings.cpu.name(), settings.layout.name()].map(|name| c_string(name.as_bytes())));
         writer.word(task.seat.unwrap_or(0) as u64);
         writer.word(task.signals.mask().bits());
         writer.word(process.actions.ignored().bits());
@@ -162,6 +165,8 @@ impl Handover {
         let region_memory = reader.descriptor();
         let messages = reader.descriptor().map(|fd| Arc::new(File::from(fd)));
         let mut settings = Settings {
+            layout: Layout::default(),
+            cpu: CpuModel::default(),
             first: Pid::from_raw(i32::try_from(reader.word()?).ok()?),
             executable,
             trace,
@@ -178,6 +183,9 @@ impl Handover {
             patch: reader.word()? != 0,
             verbose: u8::try_from(reader.word()?).ok()?,
         };
+        let [cpu, layout] = &reader.strings()?[..] else { return None };
+        settings.cpu = cpu.to_str().ok()?.parse().ok()?;
+        settings.layout = layout.to_str().ok()?.parse().ok()?;
         let seat = usize::try_from(reader.word()?).ok()?;
         let mask = SigSet::from_bits(reader.word()?);
         let ignored = SigSet::from_bits(reader.word()?);
@@ -192,6 +200,7 @@ impl Handover {
             envp: reader.strings()?,
             random: random_bytes(settings.determinism.as_deref()),
             aslr,
+            layout: settings.layout,
             is_hidden: false,
         };
         if let (Some(memory), Some(span)) = (region_memory, reader.strings()?.pop()) {

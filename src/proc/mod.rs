@@ -22,6 +22,8 @@ mod settings;
 mod shared_memory;
 mod sigmask;
 mod signals;
+mod spin;
+pub mod step;
 pub mod stop;
 mod task;
 mod threads;

@@ -1,16 +1,22 @@
 //! A guest process.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::stat::fstat;
 
 use super::aio::AsyncIo;
 use super::region::Ends;
-use super::view::Views;
+use super::view::{Views, path_at};
 use super::{Answerers, Determinism, End, ExitStatus, HardLimits, Missing, Sampling, Settings, Task, Threads};
 use crate::Error;
-use crate::abi::{Errno, UserAddr};
+use crate::abi::{Errno, PageRange, UserAddr};
+use crate::loader::functions;
 use crate::mm::AddressSpace;
+use crate::mm::vma::{Backing, Vma};
 use crate::signal::action::Actions;
 use crate::sys::call::wake_futex;
 use crate::vm::{Vcpu, VcpuState};
@@ -46,6 +52,8 @@ pub struct Process {
     pub sampling: Option<Sampling>,
     /// What makes the run deterministic, if it is.
     pub determinism: Option<Determinism>,
+    /// Was it said which instruction the processor lacks that the program sees?
+    pub has_refused: AtomicBool,
 }
 
 impl Process {
@@ -68,6 +76,7 @@ impl Process {
             ends: self.ends.clone(),
             sampling: self.sampling.as_ref().map(Sampling::sharing_memory),
             determinism: self.determinism.as_ref().map(Determinism::sharing_memory),
+            has_refused: AtomicBool::new(false),
         }
     }
 }
@@ -95,6 +104,29 @@ impl Process {
     /// The guest's number of what the host calls `id`.
     pub fn shown_id(&self, id: i32) -> i32 {
         self.determinism.as_ref().map_or(id, |determinism| determinism.board().guest_id(id))
+    }
+
+    /// Is this the first instruction that the processor lacks?
+    pub fn is_first_refusal(&self) -> bool {
+        !self.has_refused.swap(true, Ordering::Relaxed)
+    }
+
+    /// The function in whose code `at` (GVA) is, by the symbols of its file.
+    pub fn function_at(&self, at: u64) -> Option<String> {
+        let (range, vma) = self.mm.vmas().into_iter().find(|(range, _)| (range.start()..range.end()).contains(&at))?;
+        let Backing::File { offset, .. } = vma.backing else { return None };
+        let file = self.file_mapped_at(range, &vma)?;
+        functions::name_at(&file, at - range.start() + offset)
+    }
+
+    /// The file that is mapped at `range`, if it can be opened.
+    pub(super) fn file_mapped_at(&self, range: PageRange, vma: &Vma) -> Option<File> {
+        let Backing::File { file, .. } = &vma.backing else { return None };
+        let is_it = |found: &File| fstat(found).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (file.dev, file.ino));
+        let maps = std::fs::read("/proc/self/maps").unwrap_or_default();
+        let path = path_at(&maps, self.mm.hva(range.start())).unwrap_or_default();
+        let opened = File::open(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&path));
+        opened.or_else(|_| self.executable.try_clone()).ok().filter(is_it)
     }
 
     /// The process ends, and whoever is next in a deterministic run goes on.

@@ -13,6 +13,8 @@ use super::counting::Counters;
 use super::determinism;
 use super::region::Region;
 use super::sampling::Board;
+use crate::loader::layout::Layout;
+use crate::x86::CpuModel;
 
 /// Settings of a run. They pass to the programs that the first one executes.
 #[derive(Debug)]
@@ -45,6 +47,10 @@ pub struct Settings {
     pub exitless: bool,
     /// Turn calls that are made often into jumps, where that is of use.
     pub patch: bool,
+    /// The processor that programs see.
+    pub cpu: CpuModel,
+    /// Whose layout, names and ids programs find.
+    pub layout: Layout,
     /// How much the runner says of itself.
     pub verbose: u8,
 }

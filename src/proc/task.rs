@@ -173,10 +173,13 @@ impl Task {
 
     /// The process ends by this thread.
     pub(super) fn record_end(&self) {
-        if let Some((board, seat)) = self.on_board()
-            && board.is_recorded()
-        {
-            board.record_end(board.guest_tid(seat), self.vcpu.regs(), &self.process.mm);
+        if !self.on_board().is_some_and(|(board, _)| board.is_recorded()) {
+            return;
+        }
+        // The same for all runs if KVM does not tell.
+        let extended = self.vcpu.extended_state().unwrap_or([0; 4096]);
+        if let Some((board, seat)) = self.on_board() {
+            board.record_end(board.guest_tid(seat), (self.vcpu.regs(), &extended), &self.process.mm);
         }
     }
 

@@ -7,7 +7,7 @@ use zerocopy::IntoBytes;
 
 use crate::abi::Errno;
 use crate::proc::ExitStatus;
-use crate::proc::determinism::record::{Event, Kind, REGISTERS};
+use crate::proc::determinism::record::{Event, Kind, register_name};
 use crate::syscall::table;
 
 /// What a run showed and did.
@@ -79,8 +79,8 @@ impl RunResult {
                 )
             }
             Kind::Register => {
-                let register = usize::try_from(event.what).ok().and_then(|place| REGISTERS.get(place));
-                format!("{} is {:#x} at the end of thread {thread}", register.unwrap_or(&"a register"), event.value)
+                let register = register_name(event.what).unwrap_or("a register");
+                format!("{register} is {:#x} at the end of thread {thread}", event.value)
             }
             Kind::Page => {
                 format!("the page at {:#x} holds {:016x} at the end of thread {thread}", event.what, event.value)

@@ -93,6 +93,7 @@ fn prepare(
         envp,
         random: [0; 16],
         aslr: Aslr::default(),
+        layout: task.process.settings.layout,
         is_hidden: is_hidden(request, &path),
     };
     let file = interpreted(task, file, &mut program).map_err(|error| error.errno())?;

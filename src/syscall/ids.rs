@@ -2,6 +2,7 @@
 
 use super::host::{HostArg, args, passthrough};
 use crate::abi::{Errno, UserAddr, UserPtr};
+use crate::loader::layout::gem5;
 use crate::proc::Task;
 
 passthrough! {
@@ -13,22 +14,56 @@ passthrough! {
     sys_setpgid(pid: i32, group: i32) = SYS_setpgid;
     sys_getsid(pid: i32) = SYS_getsid;
     sys_setsid() = SYS_setsid;
-    sys_getuid() = SYS_getuid;
-    sys_geteuid() = SYS_geteuid;
-    sys_getgid() = SYS_getgid;
-    sys_getegid() = SYS_getegid;
-    sys_getresuid(real: UserPtr<u32>, effective: UserPtr<u32>, saved: UserPtr<u32>) = SYS_getresuid;
-    sys_getresgid(real: UserPtr<u32>, effective: UserPtr<u32>, saved: UserPtr<u32>) = SYS_getresgid;
     sys_setfsuid(uid: u32) = SYS_setfsuid;
     sys_setfsgid(gid: u32) = SYS_setfsgid;
     sys_capget(header: UserPtr<CapHeader>, sets: UserPtr<CapSets>) = SYS_capget;
     sys_capset(header: UserPtr<CapHeader>, sets: UserPtr<CapSets>) = SYS_capset;
 }
 
+/// Calls that tell ids of users and groups, which are all the same in gem5.
+macro_rules! tells_ids {
+    ($($name:ident = $nr:ident;)*) => {
+        $(pub(super) fn $name(task: &mut Task) -> Result<u64, Errno> {
+            if task.process.settings.layout.is_gem5() { Ok(gem5::ID.into()) } else { task.host(libc::$nr, args![]) }
+        })*
+    };
+}
+
+tells_ids! {
+    sys_getuid = SYS_getuid;
+    sys_geteuid = SYS_geteuid;
+    sys_getgid = SYS_getgid;
+    sys_getegid = SYS_getegid;
+}
+
+type IdPtr = UserPtr<u32>;
+
+pub(super) fn sys_getresuid(task: &mut Task, real: IdPtr, effective: IdPtr, saved: IdPtr) -> Result<u64, Errno> {
+    three_ids(task, libc::SYS_getresuid, [real, effective, saved])
+}
+
+pub(super) fn sys_getresgid(task: &mut Task, real: IdPtr, effective: IdPtr, saved: IdPtr) -> Result<u64, Errno> {
+    three_ids(task, libc::SYS_getresgid, [real, effective, saved])
+}
+
+fn three_ids(task: &mut Task, nr: i64, to: [IdPtr; 3]) -> Result<u64, Errno> {
+    if task.process.settings.layout.is_gem5() {
+        to.into_iter().try_for_each(|to| task.process.mm.write(to, &gem5::ID))?;
+        return Ok(0);
+    }
+    let [real, effective, saved] = to;
+    task.host(nr, args![real, effective, saved])
+}
+
 /// Calls after which the guest's own ids are no longer those that it began with.
 macro_rules! changes_ids {
     ($($name:ident($($arg:ident: $type:ty),*) = $nr:ident;)*) => {
         $(pub(super) fn $name(task: &mut Task, $($arg: $type),*) -> Result<u64, Errno> {
+            if task.process.settings.layout.is_gem5() {
+                // A user without privileges, who may stay who he is.
+                let stays = [$(i64::from($arg)),*].iter().all(|&id: &i64| id == i64::from(gem5::ID) || id == -1);
+                return if stays { Ok(0) } else { Err(Errno::EPERM) };
+            }
             task.forget_user_ids();
             task.host(libc::$nr, args![$($arg),*])
         })*

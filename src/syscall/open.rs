@@ -4,7 +4,7 @@
 use super::arg::{AccessBits, AtFlags, CloseRangeFlags, FallocateFlags, Fd, LockBits, Mode, OpenFlags, PathPtr};
 use super::host::{HostArg, args};
 use super::process::before_unsharing_descriptors;
-use super::{m5ops, procfs};
+use super::{cpuinfo, m5ops, procfs};
 use crate::abi::{Errno, PAGE_SIZE, UserAddr, UserPtr};
 use crate::proc::Task;
 use crate::sys::descriptor::guest_limit;
@@ -13,16 +13,16 @@ use crate::sys::descriptor::guest_limit;
 const FILE_HANDLE_LEN: u64 = 8 + 128;
 
 pub(super) fn sys_open(task: &mut Task, path: PathPtr, flags: OpenFlags, mode: Mode) -> Result<u64, Errno> {
-    if let Some(window) = m5ops::open(task, path, flags.0) {
-        return window;
+    if let Some(made) = m5ops::open(task, path, flags.0).or_else(|| cpuinfo::open(task, path, flags.0)) {
+        return made;
     }
     let fd = task.host(libc::SYS_open, args![&task.path(path), flags.0, mode.0])?;
     opened(task, fd)
 }
 
 pub(super) fn sys_openat(task: &mut Task, dir: Fd, path: PathPtr, flags: OpenFlags, mode: Mode) -> Result<u64, Errno> {
-    if let Some(window) = m5ops::open(task, path, flags.0) {
-        return window;
+    if let Some(made) = m5ops::open(task, path, flags.0).or_else(|| cpuinfo::open(task, path, flags.0)) {
+        return made;
     }
     let fd = task.host(libc::SYS_openat, args![dir, &task.path_at(dir, path), flags.0, mode.0])?;
     opened(task, fd)

@@ -3,14 +3,34 @@
 use super::arg::{BytesIn, BytesOut, PathPtr};
 use super::host::{HostArg, args, passthrough};
 use crate::abi::{Errno, UserAddr, UserPtr};
+use crate::loader::layout::gem5;
 use crate::proc::Task;
 
 passthrough! {
-    sys_uname(name: UserPtr<libc::utsname>) = SYS_uname;
     sys_sysinfo(info: UserPtr<libc::sysinfo>) = SYS_sysinfo;
     sys_vhangup() = SYS_vhangup;
     sys_getrusage(who: i32, usage: UserPtr<libc::rusage>) = SYS_getrusage;
 }
+
+pub(super) fn sys_uname(task: &mut Task, name: UserPtr<libc::utsname>) -> Result<u64, Errno> {
+    if task.process.settings.layout.is_gem5() {
+        task.process.mm.copy_out(name.addr(), &utsname(gem5::UTSNAME))?;
+        return Ok(0);
+    }
+    task.host(libc::SYS_uname, args![name])
+}
+
+/// `struct utsname` with these texts.
+pub(super) fn utsname(texts: [&str; 6]) -> [u8; 6 * UTSNAME_FIELD] {
+    let mut names = [0; 6 * UTSNAME_FIELD];
+    for (field, text) in names.chunks_mut(UTSNAME_FIELD).zip(texts) {
+        field[..text.len()].copy_from_slice(text.as_bytes());
+    }
+    names
+}
+
+/// Bytes of each text with its NUL.
+const UTSNAME_FIELD: usize = 65;
 
 /// Bytes of a host or domain name (`__NEW_UTS_LEN`).
 const NAME_LEN: u64 = 64;

@@ -5,6 +5,7 @@
 use std::sync::OnceLock;
 
 use super::host::{HostArg, args};
+use super::{Outcome, deterministic};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
 use crate::x86::PageFaultCode;
@@ -31,7 +32,7 @@ pub enum Vsyscall {
 /// Answers the fault at `addr`, if it is a call of one of the three.
 pub fn vsyscall(task: &mut Task, addr: u64, code: PageFaultCode) -> Vsyscall {
     let is_in_page = addr & !0xfff == PAGE;
-    if !is_in_page || !code.contains(PageFaultCode::FETCH) || !host_has_page() {
+    if !is_in_page || !code.contains(PageFaultCode::FETCH) || !has_page(task) {
         return Vsyscall::None;
     }
     let regs = *task.vcpu.regs();
@@ -51,7 +52,12 @@ pub fn vsyscall(task: &mut Task, addr: u64, code: PageFaultCode) -> Vsyscall {
         }
     }
     let [first, second] = [0, 1].map(|index| HostArg::Guest(pointers[index], lengths[index] as u64));
-    let result = task.host(nr, args![first, second, 0]);
+    let result = if task.on_board().is_some() {
+        let value = deterministic::execute(task, nr.cast_unsigned(), &[regs.rdi, regs.rsi, 0, 0, 0, 0]);
+        value.and_then(|outcome| if let Outcome::Value(value) = outcome { Ok(value) } else { Err(Errno::ENOSYS) })
+    } else {
+        task.host(nr, args![first, second, 0])
+    };
     match result {
         // The instruction is executed again, after the signal.
         Err(Errno::ERESTARTNOINTR) => return Vsyscall::Returned,
@@ -62,6 +68,10 @@ pub fn vsyscall(task: &mut Task, addr: u64, code: PageFaultCode) -> Vsyscall {
     regs.rip = caller;
     regs.rsp = regs.rsp.wrapping_add(8);
     Vsyscall::Returned
+}
+
+fn has_page(task: &Task) -> bool {
+    task.process.settings.layout.is_gem5() || host_has_page()
 }
 
 /// Its kernel may have been started without (`vsyscall=none`).

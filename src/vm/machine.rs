@@ -23,10 +23,10 @@ use super::{Trap, VmError, startup};
 use crate::abi::{PAGE_SIZE, TASK_SIZE};
 use crate::sys::descriptor::with_soft_limit_up;
 use crate::sys::map;
-use crate::x86::Vector;
 use crate::x86::descriptor::{gdt, interrupt_gate, tss};
 use crate::x86::exception::NR_VECTORS;
 use crate::x86::paging::{Entry, OutOfTables, PageTable};
+use crate::x86::{CpuModel, Vector};
 
 /// How guest addresses become host addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,10 +111,17 @@ pub struct ArenaSpan {
 impl Machine {
     /// Makes a VM over `arena` and its first vCPU, which is returned with it. Opens /dev/kvm unless it is given, and
     /// runs the start-up probe on the vCPU unless it is told what that would find.
-    pub fn new(arena: ArenaSpan, kvm: Option<OwnedFd>, platform: Option<Platform>) -> Result<(Self, Vcpu), VmError> {
+    ///
+    /// Programs see the processor `model`, as far as KVM can show it.
+    pub fn new(
+        arena: ArenaSpan,
+        kvm: Option<OwnedFd>,
+        platform: Option<Platform>,
+        model: CpuModel,
+    ) -> Result<(Self, Vcpu), VmError> {
         let kvm = kvm.map_or_else(open_kvm, check_kvm)?;
         let is_known = platform.is_some();
-        let platform = platform.map_or_else(|| Platform::new(&kvm), Ok)?;
+        let platform = platform.map_or_else(|| Platform::new(&kvm, model), Ok)?;
         let vm = VmHandle(RwLock::new(create_vm(&kvm)?));
         let max_gpa = 1 << platform.physical_address_bits();
         let slots = Memslots::new(arena.base, arena.len, kvm.get_nr_memslots(), max_gpa)?;
@@ -228,6 +235,11 @@ impl Machine {
         self.platform.physical_address_bits()
     }
 
+    /// The processor that programs see.
+    pub fn model(&self) -> CpuModel {
+        self.platform.model
+    }
+
     /// XCR0 of the guest.
     pub fn xcr0(&self) -> u64 {
         self.platform.xcr0
@@ -339,6 +351,13 @@ impl Machine {
     /// Has all vCPUs forget what they remember of the guest's page tables.
     pub fn forget_translations(&self) -> Result<(), VmError> {
         self.slots.forget_translations(&self.vm, self.system())
+    }
+
+    /// Shows user code a page of the runner's at `va`, for reading alone.
+    pub fn show_page(&self, va: u64, bytes: &[u8]) -> Result<(), VmError> {
+        let page = self.system().allocate_page().ok_or(VmError::Full("system memory"))?;
+        self.system().write(page, bytes);
+        self.map_pages(va, va + PAGE_SIZE, page, Entry::USER | Entry::NO_EXECUTE)
     }
 
     /// A table has its memslot before an entry points at it: another vCPU may walk there at once.

@@ -8,11 +8,14 @@ use super::VmError;
 use super::landing::Landing;
 use super::machine::{Flavour, Mmu};
 use super::vcpu::Vcpu;
-use crate::x86::xstate::{XCR0_LEGACY, has_xsave, host_xcr0, image_len};
+use crate::x86::CpuModel;
+use crate::x86::xstate::{XCR0_LEGACY, image_len};
 
 /// What does not change while the kernel runs, and takes long to find: `cpuid` is dear in a virtual machine.
 #[derive(Clone, Debug)]
 pub struct Platform {
+    /// The processor that programs see.
+    pub(super) model: CpuModel,
     /// What `cpuid` shows to the guest where KVM can decide it.
     pub(super) cpuid: CpuId,
     pub(super) cr4: u64,
@@ -25,14 +28,15 @@ pub struct Platform {
 
 impl Platform {
     /// What can be known without a VM; the rest is a guess until code has run in one.
-    pub(super) fn new(kvm: &Kvm) -> Result<Self, VmError> {
-        let xcr0 = host_xcr0();
-        let cpuid = guest_cpuid(kvm, xcr0)?;
+    pub(super) fn new(kvm: &Kvm, model: CpuModel) -> Result<Self, VmError> {
+        let (xcr0, has_xsave) = model.xcr0();
+        let cpuid = if model.is_fixed() { model_cpuid(model)? } else { guest_cpuid(kvm, xcr0)? };
         Ok(Self {
-            cr4: cr4_for(&cpuid),
+            model,
+            cr4: cr4_for(&cpuid, model),
             cpuid,
             xcr0,
-            xsave_len: if has_xsave() { image_len(xcr0) } else { 0 },
+            xsave_len: if has_xsave { image_len(xcr0) } else { 0 },
             flavour: Flavour { landing: Landing::Ring0, mmu: Mmu::Shadow },
         })
     }
@@ -41,6 +45,7 @@ impl Platform {
     pub fn to_words(&self) -> Vec<u64> {
         let Flavour { landing, mmu } = self.flavour;
         let mut words = vec![
+            CpuModel::NAMES.iter().position(|(_, model)| *model == self.model).unwrap_or(0) as u64,
             self.cr4,
             self.xcr0,
             self.xsave_len as u64,
@@ -61,10 +66,11 @@ impl Platform {
 
     /// What [`to_words`](Self::to_words) was called on; `None` if these are not such words.
     pub fn from_words(words: &[u64]) -> Option<Self> {
-        let (&[cr4, xcr0, xsave_len, is_ring_3, is_nested], entries) = words.split_first_chunk()?;
+        let (&[model, cr4, xcr0, xsave_len, is_ring_3, is_nested], entries) = words.split_first_chunk()?;
         let (entries, []) = entries.as_chunks() else { return None };
         let entries: Vec<_> = entries.iter().copied().map(entry_of).collect();
         Some(Self {
+            model: CpuModel::NAMES.get(usize::try_from(model).ok()?)?.1,
             cpuid: CpuId::from_entries(&entries).ok()?,
             cr4,
             xcr0,
@@ -99,6 +105,10 @@ impl Platform {
             result = result.or_else(|_| set_xcr0(vcpu, narrower).map(|()| narrower));
         }
         self.xcr0 = result?;
+        if self.xcr0 != wanted && self.model.is_fixed() {
+            let model = self.model.name();
+            return Err(VmError::Unusable(format!("no {model}: KVM keeps no state of its wider registers")));
+        }
         if self.xcr0 != wanted {
             self.xsave_len = image_len(self.xcr0);
         }
@@ -120,10 +130,23 @@ fn entry_of([leaf, flags_eax, ebx_ecx, edx]: [u64; 4]) -> kvm_cpuid_entry2 {
     }
 }
 
-fn set_xcr0(vcpu: &mut Vcpu, xcr0: u64) -> Result<(), VmError> {
+/// Gives `vcpu` this XCR0.
+pub(super) fn set_xcr0(vcpu: &mut Vcpu, xcr0: u64) -> Result<(), VmError> {
     let mut xcrs = kvm_xcrs { nr_xcrs: 1, ..Default::default() };
     xcrs.xcrs[0] = kvm_xcr { xcr: 0, value: xcr0, ..Default::default() };
     vcpu.fd().set_xcrs(&xcrs).map_err(VmError::ioctl("KVM_SET_XCRS"))
+}
+
+/// What `model` shows.
+fn model_cpuid(model: CpuModel) -> Result<CpuId, VmError> {
+    const HAS_SUBLEAVES: u32 = 1;
+    let entry = |(function, index): (u32, u32)| {
+        let [eax, ebx, ecx, edx] = model.cpuid(function, index);
+        let flags = if matches!(function, 7 | 0xd) { HAS_SUBLEAVES } else { 0 };
+        kvm_cpuid_entry2 { function, index, flags, eax, ebx, ecx, edx, ..Default::default() }
+    };
+    let entries: Vec<_> = model.leaves().into_iter().map(entry).collect();
+    CpuId::from_entries(&entries).map_err(|_| VmError::Full("leaves of CPUID"))
 }
 
 /// What KVM supports, less AMX, MPX and protection keys, whose state the guest does not get.
@@ -158,17 +181,16 @@ fn leaf(cpuid: &CpuId, function: u32) -> Option<&kvm_cpuid_entry2> {
 }
 
 /// PAE, OSFXSR, OSXMMEXCPT always; the rest where the *CPU* has it, for KVM's table may omit what runs.
-fn cr4_for(cpuid: &CpuId) -> u64 {
-    use std::arch::x86_64::{__cpuid, __cpuid_count};
+fn cr4_for(cpuid: &CpuId, model: CpuModel) -> u64 {
     const ALWAYS: u64 = 1 << 5 | 1 << 9 | 1 << 10;
     const FSGSBASE: u64 = 1 << 16;
     const OSXSAVE: u64 = 1 << 18;
     const SMEP: u64 = 1 << 20;
     let mut cr4 = ALWAYS;
-    if __cpuid(1).ecx & 1 << 27 != 0 {
+    if model.xcr0().1 {
         cr4 |= OSXSAVE;
     }
-    if __cpuid_count(7, 0).ebx & 1 != 0 {
+    if model.has_fsgsbase() {
         cr4 |= FSGSBASE;
     }
     if leaf(cpuid, 7).is_some_and(|entry| entry.ebx & 1 << 7 != 0) {
@@ -194,6 +216,7 @@ mod tests {
             ..Default::default()
         };
         let platform = Platform {
+            model: CpuModel::V3,
             cpuid: CpuId::from_entries(&[entry(0xd, 2), entry(0x8000_0008, 0)]).unwrap(),
             cr4: 1 << 40,
             xcr0: 7,
@@ -204,7 +227,7 @@ mod tests {
         let read = Platform::from_words(&words).unwrap();
         assert_eq!(read.to_words(), words);
         assert_eq!(read.cpuid.as_slice(), platform.cpuid.as_slice());
-        assert_eq!((read.cr4, read.xcr0, read.xsave_len), (1 << 40, 7, 832));
+        assert_eq!((read.model, read.cr4, read.xcr0, read.xsave_len), (CpuModel::V3, 1 << 40, 7, 832));
         assert_eq!(read.flavour, platform.flavour);
         assert!(Platform::from_words(&words[..words.len() - 1]).is_none());
         assert!(Platform::from_words(&words[..4]).is_none());

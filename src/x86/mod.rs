@@ -4,12 +4,15 @@ pub mod code;
 pub mod descriptor;
 pub mod exception;
 pub mod load;
+pub mod model;
 pub mod operand;
 pub mod paging;
 pub mod regs;
+pub mod sweep;
 pub mod telling;
 pub mod tsc;
 pub mod xstate;
 
 pub use exception::{PageFaultCode, Vector};
+pub use model::CpuModel;
 pub use regs::{RFlags, UserRegs};

@@ -59,15 +59,21 @@ fn wants_alignment(instruction: &Instruction) -> bool {
     }
 }
 
-/// `None` for registers that only gathers and scatters use for addresses.
-fn value_of(register: Register, regs: &UserRegs, (fs, gs): (u64, u64)) -> Option<u64> {
+/// The value of a register that is part of an address, with the bases of FS and GS. `None` for registers that only gathers
+/// and scatters use for addresses.
+pub fn value_of(register: Register, regs: &UserRegs, (fs, gs): (u64, u64)) -> Option<u64> {
     let value = match register {
         Register::FS => fs,
         Register::GS => gs,
         Register::CS | Register::DS | Register::ES | Register::SS => 0,
         _ => regs.general(register)?,
     };
-    Some(if register.size() == 4 { value & u64::from(u32::MAX) } else { value })
+    Some(match register.size() {
+        4 => value & u64::from(u32::MAX),
+        // That of xlatb.
+        1 => value & 0xff,
+        _ => value,
+    })
 }
 
 #[cfg(test)]

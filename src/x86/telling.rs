@@ -20,18 +20,25 @@ pub fn tells(instruction: &Instruction) -> bool {
 
 /// The instruction at the start of `code`, which lies at `ip`, if it is one of them.
 pub fn decode(code: &[u8], ip: u64) -> Option<Instruction> {
-    let instruction = Decoder::with_ip(64, code, ip, DecoderOptions::NONE).iter().next()?;
-    (!instruction.is_invalid() && tells(&instruction)).then_some(instruction)
+    first(code, ip).filter(tells)
 }
 
-/// Where in `code` the bytes are that such an instruction has behind its prefixes.
-pub fn candidates(code: &[u8]) -> impl Iterator<Item = usize> {
-    code.windows(2).enumerate().filter(|(_, pair)| pair[0] == ESCAPE).filter_map(|(at, pair)| {
+/// The instruction at the start of `code`, which lies at `ip`.
+pub fn first(code: &[u8], ip: u64) -> Option<Instruction> {
+    let instruction = Decoder::with_ip(64, code, ip, DecoderOptions::NONE).iter().next()?;
+    (!instruction.is_invalid()).then_some(instruction)
+}
+
+/// Where in `code` the bytes are that such an instruction has behind its prefixes: all of them, or those alone that tell
+/// which processor it is (CPUID and XGETBV).
+pub fn candidates(code: &[u8], wants_all: bool) -> impl Iterator<Item = usize> {
+    code.windows(2).enumerate().filter(|(_, pair)| pair[0] == ESCAPE).filter_map(move |(at, pair)| {
         let third = code.get(at + 2).copied();
         let is_one = match pair[1] {
-            0x31 | 0xa2 => true,
-            0x01 => matches!(third, Some(0xd0 | 0xf9)),
-            0xc7 => matches!(third, Some(0xf0..=0xff)),
+            0xa2 => true,
+            0x31 => wants_all,
+            0x01 => third == Some(0xd0) || wants_all && third == Some(0xf9),
+            0xc7 => wants_all && matches!(third, Some(0xf0..=0xff)),
             _ => false,
         };
         is_one.then_some(at)
@@ -104,7 +111,7 @@ mod tests {
     fn long(tail: &[u8]) -> (Vec<u8>, usize) {
         let before: Vec<u8> = CODE.iter().copied().cycle().take(100).collect();
         let code = [&before, tail, &CODE].concat();
-        let at = candidates(&code).next().unwrap();
+        let at = candidates(&code, true).next().unwrap();
         (code, at)
     }
 
@@ -126,7 +133,10 @@ mod tests {
             assert_eq!(judge(&code, at, false, None), Verdict::Instruction, "{bytes:x?}");
             assert!(decode(bytes, 0).is_some(), "{bytes:x?}");
         }
-        assert_eq!(candidates(&[0x0f, 0x01, 0xd1, 0x0f, 0xc7, 0x08, 0x0f, 0x0b]).count(), 0, "xsetbv, cmpxchg8b, ud2");
+        let others = [0x0f, 0x01, 0xd1, 0x0f, 0xc7, 0x08, 0x0f, 0x0b];
+        assert_eq!(candidates(&others, true).count(), 0, "xsetbv, cmpxchg8b, ud2");
+        let all: Vec<u8> = codes.concat();
+        assert_eq!((candidates(&all, true).count(), candidates(&all, false).count()), (9, 2));
     }
 
     #[test]

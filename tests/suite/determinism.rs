@@ -13,14 +13,17 @@ use crate::report::text;
 type Named = (&'static str, fn() -> Outcome);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    const TESTS: [Named; 12] = [
+    const TESTS: [Named; 15] = [
         ("threads", threads),
         ("signals_timers_and_processes", || alike(&[program("signals")?])),
         ("instructions_that_tell", || alike(&[program("tells")?])),
         ("a_jump_into_an_instruction_is_reported", jump),
         ("files", files),
         ("a_thread_that_spins_is_named", spin),
+        ("threads_that_wait_without_calls_are_stepped", stepped),
         ("a_difference_is_named", difference),
+        ("a_vector_register_is_named", vector),
+        ("stat_counts_it", counted),
         ("input_is_the_same_for_all", input),
         ("programs_execute_others", || alike(&["/bin/sh".into(), "-c".into(), "echo $$; (ls / | wc -l); cat".into()])),
         ("python", python),
@@ -78,7 +81,7 @@ fn threads() -> Outcome {
 /// What can be neither trapped nor replaced is named, whether it told something or not.
 fn jump() -> Outcome {
     let finished = verify(&[program("tells_by_a_jump")?])?;
-    expect(&finished, text(&finished.stdout).contains("would tell if they were jumped into"))
+    expect(&finished, text(&finished.stdout).contains("would be such if they were jumped into"))
 }
 
 fn files() -> Outcome {
@@ -96,6 +99,18 @@ fn spin() -> Outcome {
     expect(&finished, finished.ending == Ending::Code(125) && is_named)
 }
 
+/// The same each time, wherever the thread was that waits in a loop.
+fn stepped() -> Outcome {
+    for name in ["spins", "spinlock"] {
+        let run =
+            Invocation::kvm_se()?.patient().args(["verify", "-n", "3", "--deterministic-step"]).arg(program(name)?);
+        let finished = run.run()?;
+        expect(&finished, text(&finished.stdout).starts_with("3 runs alike: digest "))?;
+    }
+    let alone = Invocation::kvm_se()?.args(["--deterministic-step", "/bin/true"]).run()?;
+    expect(&alone, alone.ending == Ending::Code(125) && text(&alone.stderr).contains("of no use without"))
+}
+
 /// A program that finds what the run before it has left.
 fn difference() -> Outcome {
     let script = "echo x >> left; cat left";
@@ -107,6 +122,23 @@ fn difference() -> Outcome {
             && stdout.starts_with("run 2 differs: in run 1 system call ")
             && stdout.contains(", in run 2 system call "),
     )
+}
+
+/// A register of vectors that differs at the end, and nothing else.
+fn vector() -> Outcome {
+    let finished = verify(&[program("vectors")?])?;
+    let stdout = text(&finished.stdout);
+    let is_named = stdout.starts_with("run 2 differs: in run 1 zmm7 is 0x") && stdout.contains(", in run 2 zmm7 is 0x");
+    expect(&finished, finished.ending == Ending::Code(1) && is_named)
+}
+
+/// `kvm-se stat` counts a deterministic run, which does what it does without.
+fn counted() -> Outcome {
+    let program = program("threads")?;
+    let run = |words: &[&str]| Invocation::kvm_se()?.args(words).arg("--deterministic=1").arg(&program).run();
+    let (alone, counted) = (run(&[])?, run(&["stat"])?);
+    let is_reported = text(&counted.stderr).contains("system call (p99 within");
+    expect(&counted, counted.ending == Ending::Code(0) && counted.stdout == alone.stdout && is_reported)
 }
 
 /// Each run reads all of it.
@@ -212,10 +244,15 @@ func main() {
 }
 
 fn refused() -> Outcome {
-    let refusals: [(&[&str], &str); 7] = [
+    let refusals: [(&[&str], &str); 12] = [
         (&["--deterministic=x", "/bin/true"], "invalid value 'x'"),
         (&["--deterministic", "--aslr", "/bin/true"], "cannot be used with"),
         (&["record", "--deterministic", "/bin/true"], "a deterministic run cannot be recorded"),
+        (&["record", "--deterministic", "--wall", "/bin/true"], "a deterministic run cannot be recorded"),
+        (&["--deterministic", "--roi", "main", "/bin/true"], "cannot be used with"),
+        (&["--deterministic", "--m5ops", "/bin/true"], "cannot be used with"),
+        (&["--deterministic", "--m5-output", ".", "/bin/true"], "cannot be used with"),
+        (&["stat", "--deterministic", "--roi", "main", "/bin/true"], "cannot be used with"),
         (&["verify"], "no program was named"),
         (&["verify", "-n", "1", "/bin/true"], "invalid value '1'"),
         (&["verify", "--strace", "/bin/true"], "verify shows no system calls"),

@@ -20,6 +20,7 @@ mod determinism;
 mod invocation;
 mod machine;
 mod memory_counts;
+mod models;
 mod profile;
 mod program;
 mod programs;
@@ -73,6 +74,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     trials.extend(profile::trials());
     trials.extend(stat::trials());
     trials.extend(determinism::trials());
+    trials.extend(models::trials());
     trials.extend(stress::trials());
     trials.extend(races::trials()?);
     Ok(trials)

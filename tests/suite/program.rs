@@ -10,13 +10,16 @@ use std::time::SystemTime;
 use crate::machine::{find_program, package};
 
 /// Folders of `testprogs/` whose programs have their own drivers: single tests, and the benchmarks.
-const DRIVEN: [&str; 5] = ["guests", "bench", PROFILE, RACES, DETERMINISM];
+const DRIVEN: [&str; 6] = ["guests", "bench", PROFILE, RACES, DETERMINISM, MODELS];
 
 /// The folder of the programs that run round after round.
 const RACES: &str = "races";
 
 /// The folder of the programs that are run deterministically.
 const DETERMINISM: &str = "determinism";
+
+/// The folder of the programs that look at the processor.
+const MODELS: &str = "models";
 
 /// The folder of the programs that are profiled.
 const PROFILE: &str = "profile";
@@ -114,6 +117,12 @@ impl Program {
         found.ok_or_else(|| format!("there is no {DETERMINISM}/{name}"))
     }
 
+    /// A program of `testprogs/models`.
+    pub(crate) fn model(name: &str) -> Result<Self, String> {
+        let found = of_models()?.into_iter().find(|program| program.name == name);
+        found.ok_or_else(|| format!("there is no {MODELS}/{name}"))
+    }
+
     /// The compiler that makes it.
     pub(crate) fn compiler(&self) -> Compiler {
         self.compiler
@@ -170,6 +179,11 @@ fn deterministic() -> Result<Vec<Program>, String> {
     of_areas(|area| area.ends_with(DETERMINISM))
 }
 
+/// The programs that look at the processor.
+fn of_models() -> Result<Vec<Program>, String> {
+    of_areas(|area| area.ends_with(MODELS))
+}
+
 /// The programs that run round after round.
 pub(crate) fn races() -> Result<Vec<Program>, String> {
     of_areas(|area| area.ends_with(RACES))
@@ -197,6 +211,7 @@ pub(crate) fn build_all(dir: &Path) -> Result<(), String> {
         .chain(profiled()?)
         .chain(races()?)
         .chain(deterministic()?)
+        .chain(of_models()?)
         .chain(guests())
         .try_for_each(|program| program.build(&program.place_below(dir)))
 }

@@ -63,6 +63,10 @@ pub(super) enum Head {
     IsRecorded,
     Recorded,
     IsCutOff,
+    /// The guest's number of processes that are nobody's children.
+    Outside,
+    /// Are threads that wait without a system call stepped?
+    Steps,
 }
 
 /// Words of a seat.
@@ -114,11 +118,31 @@ impl Board {
         board.set(Head::Random, seeds.u64(..));
         board.set(Head::NextId, super::ids::FIRST);
         board.set(Head::NextFile, 1);
+        board.set(Head::Outside, 1);
         // The clock that files get their times from.
         let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE);
         let ns = now.map_or(0, |now| now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs());
         board.set(Head::Started, ns);
         Ok(board)
+    }
+
+    /// Numbers of the first process, which is its group's as well, and of its parent. To be called before anything runs.
+    pub fn set_first_ids(&self, first: u32, parent: u32) {
+        self.set(Head::NextId, first.into());
+        self.set(Head::Outside, parent.into());
+        if let Ok(first) = i32::try_from(first) {
+            self.note_id(nix::unistd::getpgrp().as_raw(), first);
+        }
+    }
+
+    /// Threads that wait without a system call are stepped. To be called before anything runs.
+    pub fn step_threads(&self) {
+        self.set(Head::Steps, 1);
+    }
+
+    /// Are they?
+    pub fn steps_threads(&self) -> bool {
+        self.get(Head::Steps) != 0
     }
 
     /// The one behind `file`.

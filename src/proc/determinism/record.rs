@@ -12,6 +12,7 @@ use super::board::{BOARD_LEN, Head};
 use crate::abi::{PAGE_SIZE, UserAddr};
 use crate::mm::AddressSpace;
 use crate::x86::UserRegs;
+use crate::x86::xstate::{self, XsaveImage};
 
 /// One thing that a run did, as it stands in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
@@ -20,7 +21,7 @@ pub struct Event {
     kind: u32,
     /// The guest's number of the thread.
     pub thread: u32,
-    /// Number of a call, place of a register in [`REGISTERS`], or an address.
+    /// Number of a call, place of a register in [`register_name`], or an address.
     pub what: u64,
     /// The result of a call, the value of a register, or the digest of a page.
     pub value: u64,
@@ -33,7 +34,7 @@ pub struct Event {
 pub enum Kind {
     /// A system call.
     Call,
-    /// A register of the thread that ended its process.
+    /// A register of the thread that ended its process, or the digest of one of vectors or x87.
     Register,
     /// A page of memory of a process that ended.
     Page,
@@ -52,10 +53,16 @@ impl Event {
 }
 
 /// Names of the registers that are recorded, in order.
-pub const REGISTERS: [&str; 18] = [
+const REGISTERS: [&str; 18] = [
     "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
     "rip", "rflags",
 ];
+
+/// The register that is recorded at this place.
+pub fn register_name(place: u64) -> Option<&'static str> {
+    let place = usize::try_from(place).ok()?;
+    REGISTERS.iter().chain(&xstate::REGISTERS).nth(place).copied()
+}
 
 fn values(regs: &UserRegs) -> [u64; 18] {
     let UserRegs { rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags } = *regs;
@@ -86,7 +93,7 @@ impl Board {
     }
 
     /// Records the end of a process: by which registers, and what is in its memory.
-    pub fn record_end(&self, thread: i32, regs: &UserRegs, mm: &AddressSpace) {
+    pub fn record_end(&self, thread: i32, (regs, extended): (&UserRegs, &XsaveImage), mm: &AddressSpace) {
         let event = |kind: Kind, what, value| Event {
             kind: kind as u32,
             thread: thread.unsigned_abs(),
@@ -94,7 +101,10 @@ impl Board {
             value,
             digest: 0,
         };
-        let registers = (0u64..).zip(values(regs)).map(|(place, value)| event(Kind::Register, place, value));
+        let extended = xstate::register_values(extended).into_iter().map(|value| xxh3_64(&value));
+        let registers = (0u64..)
+            .zip(values(regs).into_iter().chain(extended))
+            .map(|(place, value)| event(Kind::Register, place, value));
         let mut events: Vec<Event> = registers.collect();
         let mut page = vec![0; usize::try_from(PAGE_SIZE).unwrap_or(4096)];
         for range in mm.own_memory() {

@@ -47,6 +47,8 @@ const SLEEPS_FOR_CHILD: u64 = 2;
 const ONE_IN: usize = 8;
 /// Processor time after which a thread that reaches no such point is said to spin.
 const SPIN: Duration = Duration::from_secs(5);
+/// The same where it is stepped then.
+const SPIN_BEFORE_STEPS: Duration = Duration::from_millis(200);
 /// How often those that wait look whether the holder lives and gets on.
 const WATCH: Duration = Duration::from_millis(500);
 /// Most that is waited for a process to be dead that is about to.
@@ -129,11 +131,11 @@ impl Board {
         i32::try_from(self.load(seat, Word::GuestPid)).unwrap_or(0)
     }
 
-    /// The parent's of its process: 1 if that has ended, or is outside.
+    /// The parent's of its process: init's, or what stands for it, if that has ended or is outside.
     pub fn guest_parent(&self, seat: Seat) -> i32 {
         let parent = self.load(seat, Word::GuestParent);
         let lives = self.taken().any(|other| self.load(other, Word::GuestPid) == parent);
-        if lives { i32::try_from(parent).unwrap_or(1) } else { 1 }
+        i32::try_from(if lives { parent } else { self.get(Head::Outside) }).unwrap_or(1)
     }
 
     /// The thread executes a program: it is the only one of its process, and the first.
@@ -326,9 +328,13 @@ impl Board {
         self.note_signal();
     }
 
-    /// Did the calling thread, which was made to leave guest mode, spin?
-    pub fn is_spinning(&self, seat: Seat) -> bool {
-        self.get(Head::Spinning) == seat as u64 + 1
+    /// Did the calling thread, which was made to leave guest mode, spin? Says so once.
+    pub fn take_spinning(&self, seat: Seat) -> bool {
+        let is_it = self.get(Head::Spinning) == seat as u64 + 1;
+        if is_it {
+            self.set(Head::Spinning, 0);
+        }
+        is_it
     }
 
     /// Gives the baton to whoever is next, and waits until `seat` has it again.
@@ -401,7 +407,7 @@ impl Board {
         let Some(used) = thread::processor_time(Pid::from_raw(pid), Pid::from_raw(tid)) else { return };
         if watch.at != Some((held, points)) {
             *watch = Watch { at: Some((held, points)), used };
-        } else if used.saturating_sub(watch.used) >= SPIN {
+        } else if used.saturating_sub(watch.used) >= if self.steps_threads() { SPIN_BEFORE_STEPS } else { SPIN } {
             self.set(Head::Spinning, held as u64 + 1);
             // It may be on its way out anyhow.
             let _ = capture::kick(Pid::from_raw(pid), Pid::from_raw(tid));

@@ -5,15 +5,12 @@ use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use nix::sys::stat::fstat;
-
 use super::{Change, Point, Region};
 use crate::abi::mman::Prot;
 use crate::abi::{PageRange, UserAddr};
 use crate::loader::functions;
 use crate::mm::vma::Backing;
 use crate::proc::breakpoint::{Breakpoints, Stop};
-use crate::proc::view::path_at;
 use crate::proc::{Process, Task};
 use crate::vm::{Trap, VmError};
 
@@ -95,15 +92,9 @@ impl Process {
         if self.ends.is_none() {
             return;
         }
-        let maps = std::fs::read("/proc/self/maps").unwrap_or_default();
         for (range, vma) in self.mm.vmas().into_iter().filter(|(_, vma)| vma.prot.contains(Prot::EXEC)) {
-            let Backing::File { file, offset } = &vma.backing else { continue };
-            let is_it =
-                |found: &File| fstat(found).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (file.dev, file.ino));
-            let path = path_at(&maps, self.mm.hva(range.start())).unwrap_or_default();
-            let opened = File::open(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&path));
-            let found = opened.or_else(|_| self.executable.try_clone()).ok().filter(is_it);
-            if let Some(found) = found {
+            let Backing::File { offset, .. } = &vma.backing else { continue };
+            if let Some(found) = self.file_mapped_at(range, &vma) {
                 use std::os::fd::AsFd;
                 self.stop_in_code(range, found.as_fd(), *offset);
             }

@@ -12,7 +12,7 @@ use nix::sys::stat::fstat;
 use zerocopy::IntoBytes;
 
 use super::super::arg::{Arg, Fd};
-use super::super::{IntoSysResult, Outcome, SysResult};
+use super::super::{IntoSysResult, Outcome, SysResult, cpuinfo};
 use super::system::{MEMORY, NR_PROCESSORS, RELEASE, fill_random};
 use super::time::from_ns;
 use super::{call, on_board};
@@ -278,6 +278,7 @@ fn made(task: &Task, path: &[u8]) -> Option<String> {
     let (board, _) = task.on_board()?;
     let [seconds, rest] = from_ns(board.tsc());
     let kib = MEMORY >> 10;
+    let model = task.process.mm.machine().model();
     Some(match path {
         b"/proc/uptime" => format!("{seconds}.{:02} {seconds}.00\n", rest / 10_000_000),
         b"/proc/loadavg" => "0.00 0.00 0.00 1/1 1000\n".to_owned(),
@@ -297,6 +298,12 @@ fn made(task: &Task, path: &[u8]) -> Option<String> {
             let btime = EPOCH - crate::proc::determinism::clock::UPTIME;
             format!("{}{}intr 0\nctxt 0\nbtime {btime}\nprocesses 1\n", line("cpu "), processors.collect::<String>())
         }
+        b"/proc/cpuinfo" if model.is_fixed() => (0..NR_PROCESSORS)
+            .map(|number| {
+                let fields = cpuinfo::fields(model).map(|(name, value)| format!("{name:<9}\t: {value}\n"));
+                format!("processor\t: {number}\n{}cpu MHz\t\t: 1000.000\n\n", fields.concat())
+            })
+            .collect(),
         b"/proc/cpuinfo" => (0..NR_PROCESSORS)
             .map(|number| {
                 format!("processor\t: {number}\nvendor_id\t: kvm-se\nmodel name\t: kvm-se\ncpu MHz\t\t: 1000.000\n\n")
@@ -323,7 +330,7 @@ fn uuid(task: &Task) -> Option<String> {
 }
 
 /// A descriptor of the guest's that these bytes are read from.
-fn descriptor_of(text: &[u8], is_closed_on_exec: bool) -> Result<u64, Errno> {
+pub(in crate::syscall) fn descriptor_of(text: &[u8], is_closed_on_exec: bool) -> Result<u64, Errno> {
     let flags = if is_closed_on_exec { MFdFlags::MFD_CLOEXEC } else { MFdFlags::empty() };
     let mut file = std::fs::File::from(memfd_create(c"kvm-se", flags)?);
     file.write_all(text)?;

@@ -4,14 +4,16 @@
 mod file;
 mod futex;
 mod ids;
-mod instruction;
 mod io;
+mod spin;
 mod system;
 mod time;
 mod timer;
 pub(super) mod view;
 
-pub use instruction::tells;
+pub(super) use file::descriptor_of;
+pub use spin::spins;
+pub(super) use timer::send_due;
 
 use super::{SysResult, execute as by_table};
 use crate::abi::Errno;
@@ -37,7 +39,7 @@ pub(super) fn execute(task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
         board.note_progress();
         board.pass_point(seat, nr == libc::SYS_sched_yield.cast_unsigned());
     }
-    timer::send_due(task);
+    send_due(task);
     result
 }
 
@@ -103,7 +105,7 @@ fn wait_for<T>(
             return Err(interruption(task, restart));
         }
         board.wait(seat, wait, deadline);
-        timer::send_due(task);
+        send_due(task);
     }
 }
 

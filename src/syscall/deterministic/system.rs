@@ -15,7 +15,6 @@ pub(super) const NR_PROCESSORS: u32 = 2;
 pub(super) const MEMORY: u64 = 8 << 30;
 /// Of `struct utsname`.
 pub(super) const RELEASE: &str = "6.12.0";
-const FIELD: usize = 65;
 const TICKS: u64 = 100;
 const NS_PER_TICK: u64 = 1_000_000_000 / TICKS;
 
@@ -23,6 +22,7 @@ pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysRes
     let pointer = |index: usize| UserAddr::new(args[index]);
     Some(match nr {
         libc::SYS_getrandom => random(task, args).into_sys_result(),
+        libc::SYS_uname if task.process.settings.layout.is_gem5() => return None,
         libc::SYS_uname => name(task, pointer(0)).into_sys_result(),
         libc::SYS_sysinfo => info(task, pointer(0)).into_sys_result(),
         libc::SYS_times => times(task, pointer(0)).into_sys_result(),
@@ -66,12 +66,8 @@ pub(super) fn fill_random(task: &Task, to: UserAddr, len: u64) -> Result<u64, Er
 }
 
 fn name(task: &Task, to: UserAddr) -> Result<(), Errno> {
-    let mut names = [0; 6 * FIELD];
-    let texts = ["Linux", "kvm-se", RELEASE, "#1 SMP", "x86_64", "(none)"];
-    for (field, text) in names.chunks_mut(FIELD).zip(texts) {
-        field[..text.len()].copy_from_slice(text.as_bytes());
-    }
-    task.process.mm.copy_out(to, &names)
+    let names = ["Linux", "kvm-se", RELEASE, "#1 SMP", "x86_64", "(none)"];
+    task.process.mm.copy_out(to, &super::super::system::utsname(names))
 }
 
 /// `struct sysinfo` as words: uptime, three loads, memory in all, free, shared, in buffers, swap, free swap; processes.

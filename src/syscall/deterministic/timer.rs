@@ -55,7 +55,7 @@ fn timers<T>(task: &Task, act: impl FnOnce(&mut crate::proc::determinism::Timers
 }
 
 /// Ends what has ended. One signal at a time: the next one follows when this has been delivered.
-pub(super) fn send_due(task: &mut Task) {
+pub(in crate::syscall) fn send_due(task: &mut Task) {
     while !capture::needs_attention() {
         let Ok((board, _)) = on_board(task) else { return };
         let now = board.now();

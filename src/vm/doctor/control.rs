@@ -5,14 +5,17 @@ use kvm_bindings::{Msrs, kvm_msr_entry};
 use super::check::{Answer, Check, Failure, Need};
 use super::host;
 use super::routines::Routine;
-use super::scratch::Scratch;
+use super::scratch::{Page, RW, Scratch};
+use crate::vm::platform::set_xcr0;
 use crate::vm::vcpu::CPUID_FAULTING;
 use crate::vm::{Trap, Vcpu, VmError};
+use crate::x86::xstate::XCR0_LEGACY;
 use crate::x86::{UserRegs, Vector};
 
 pub(super) const CHECKS: &[Check] = &[
     Check { what: "cpuid shows our table", need: Need::May, perform: cpuid_table },
     Check { what: "cpuid can be trapped", need: Need::May, perform: cpuid_fault },
+    Check { what: "AVX can be turned off", need: Need::May, perform: avx_off },
     Check { what: "rdtsc can be trapped", need: Need::May, perform: rdtsc_fault },
     Check { what: "instruction counter", need: Need::May, perform: instruction_counter },
 ];
@@ -35,8 +38,26 @@ fn cpuid_table(scratch: &mut Scratch) -> Result<Answer, Failure> {
     Ok(if regs.rax == u64::from(MARK) {
         Answer::yes("a program can be shown another CPU")
     } else {
-        Answer::no("programs see the CPU as it is")
+        Answer::no("--cpu replaces it in code")
     })
+}
+
+/// By XCR0, as for a processor that lacks it.
+fn avx_off(scratch: &mut Scratch) -> Result<Answer, Failure> {
+    const AVX: u64 = 1 << 2;
+    const FROM: Page = Page(1);
+    const TO: Page = Page(2);
+    if scratch.machine.xcr0() & AVX == 0 {
+        return Ok(Answer::no("this CPU has none"));
+    }
+    set_xcr0(&mut scratch.vcpu, XCR0_LEGACY)?;
+    scratch.map(FROM, RW)?;
+    scratch.map(TO, RW)?;
+    match scratch.start(UserRegs { rdi: FROM.gva(), rsi: TO.gva(), ..Scratch::at(Routine::Avx) })? {
+        Trap::Exception { vector: Vector::UD, .. } => Ok(Answer::yes("--cpu without AVX rests on the processor")),
+        Trap::Syscall => Ok(Answer::no("--cpu without AVX rests on looking at code")),
+        other => Err(Failure::trap("AVX code without its state", other)),
+    }
 }
 
 fn cpuid_fault(scratch: &mut Scratch) -> Result<Answer, Failure> {

@@ -10,8 +10,8 @@ use crate::abi::PAGE_SIZE;
 use crate::vm::machine::ArenaSpan;
 use crate::vm::memslots::CHUNK_LEN;
 use crate::vm::{Machine, Trap, Vcpu, VmError, startup};
-use crate::x86::UserRegs;
 use crate::x86::paging::Entry;
+use crate::x86::{CpuModel, UserRegs};
 
 /// GVA of page 0, which holds the code; so all pages share one page table.
 const BASE: u64 = 0x40_0000;
@@ -49,7 +49,7 @@ impl Scratch {
     pub(super) fn new() -> Result<Self, VmError> {
         let (memory, start) = reserve()?;
         let base = (memory.as_ptr().addr() + start) as u64;
-        let (machine, mut vcpu) = Machine::new(ArenaSpan { base, len: LEN }, None, None)?;
+        let (machine, mut vcpu) = Machine::new(ArenaSpan { base, len: LEN }, None, None, CpuModel::Host)?;
         vcpu.attach();
         let scratch = Self { vcpu, machine, memory, start };
         scratch.write(Page(0), startup::code());

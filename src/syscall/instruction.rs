@@ -1,27 +1,31 @@
-//! Instructions that tell, executed here: replaced in the guest's code, or trapped by the processor where it can.
+//! Instructions that tell, executed here: replaced in the guest's code, or trapped by the processor where it can. And those
+//! that the processor lacks which the guest sees.
 
 use std::arch::x86_64::__cpuid_count;
 
 use iced_x86::{Instruction, Mnemonic, Register};
 
-use super::timer;
+use super::deterministic::send_due;
 use crate::proc::Task;
 use crate::proc::determinism::clock;
+use crate::x86::model::Fate;
 use crate::x86::{UserRegs, Vector, telling};
 
-/// Executes the instruction at the task's rip, if it is one that tells and made this exception. A point where another
-/// thread may go on.
+/// Bytes of the longest instruction.
+const LONGEST: usize = 15;
+
+/// Executes the instruction at the task's rip, if it is one that tells and made this exception. In a deterministic run this
+/// is a point where another thread may go on.
 pub fn tells(task: &mut Task, vector: Vector) -> bool {
-    const LONGEST: usize = 15;
-    if task.on_board().is_none() || !matches!(vector, Vector::UD | Vector::GP) {
+    let model = task.process.mm.machine().model();
+    let may_be = task.on_board().is_some() || model.is_fixed();
+    if !may_be || !matches!(vector, Vector::UD | Vector::GP) {
         return false;
     }
-    let rip = task.vcpu.regs().rip;
-    let mut code = [0; LONGEST];
-    let len = task.process.mm.original_code(rip, &mut code);
-    let Some(instruction) = telling::decode(&code[..len], rip) else { return false };
+    let Some(instruction) = instruction_at_rip(task).filter(telling::tells) else { return false };
+    let is_refused = model.instructions().fate(&instruction) != Fate::Executed;
     let mut regs = *task.vcpu.regs();
-    if instruction.has_lock_prefix() || execute(task, &instruction, &mut regs).is_none() {
+    if is_refused || instruction.has_lock_prefix() || execute(task, &instruction, &mut regs).is_none() {
         return false;
     }
     regs.rip = instruction.next_ip();
@@ -30,17 +34,42 @@ pub fn tells(task: &mut Task, vector: Vector) -> bool {
         board.pass(clock::INSTRUCTION);
         board.pass_point(seat, false);
     }
-    timer::send_due(task);
+    send_due(task);
     true
+}
+
+/// As it is in the program.
+fn instruction_at_rip(task: &Task) -> Option<Instruction> {
+    let rip = task.vcpu.regs().rip;
+    let mut code = [0; LONGEST];
+    let len = task.process.mm.original_code(rip, &mut code);
+    telling::first(&code[..len], rip)
+}
+
+/// Says which instruction is undefined at the task's rip, if it is because the processor that the guest sees lacks it; once a
+/// process.
+pub fn say_refused(task: &Task) {
+    let model = task.process.mm.machine().model();
+    if !model.is_fixed() {
+        return;
+    }
+    let Some(instruction) = instruction_at_rip(task) else { return };
+    if model.instructions().fate(&instruction) == Fate::Refused && task.process.is_first_refusal() {
+        let rip = task.vcpu.regs().rip;
+        let name = format!("{:?}", instruction.mnemonic()).to_lowercase();
+        let function = task.process.function_at(rip).map_or_else(String::new, |function| format!(" in {function}"));
+        let what = format_args!("{name} at {rip:#x}{function} is no instruction of {}", model.name());
+        task.process.settings.say(what);
+    }
 }
 
 /// `None` if the processor would raise an exception.
 fn execute(task: &Task, instruction: &Instruction, regs: &mut UserRegs) -> Option<()> {
-    let (board, _) = task.on_board()?;
+    let board = || task.on_board().map(|(board, _)| board);
     let low = |value: u64| value & u64::from(u32::MAX);
     match instruction.mnemonic() {
         Mnemonic::Rdtsc | Mnemonic::Rdtscp => {
-            let time = board.tsc();
+            let time = board()?.tsc();
             (regs.rax, regs.rdx) = (low(time), time >> 32);
             if instruction.mnemonic() == Mnemonic::Rdtscp {
                 regs.rcx = 0;
@@ -58,12 +87,15 @@ fn execute(task: &Task, instruction: &Instruction, regs: &mut UserRegs) -> Optio
             let enabled = task.process.mm.machine().xcr0();
             (regs.rax, regs.rdx) = (low(enabled), enabled >> 32);
         }
-        Mnemonic::Rdpid => put(regs, instruction.op0_register(), 0)?,
+        Mnemonic::Rdpid => {
+            board()?;
+            put(regs, instruction.op0_register(), 0)?;
+        }
         Mnemonic::Rdrand | Mnemonic::Rdseed => {
             const STATUS: u64 = 0x8d5;
             const CARRY: u64 = 1;
             let mut bytes = [0; 8];
-            board.fill_random(&mut bytes);
+            board()?.fill_random(&mut bytes);
             put(regs, instruction.op0_register(), u64::from_le_bytes(bytes))?;
             regs.rflags = regs.rflags & !STATUS | CARRY;
         }
@@ -83,7 +115,7 @@ fn put(regs: &mut UserRegs, register: Register, value: u64) -> Option<()> {
     Some(())
 }
 
-/// What the guest's processor says, less what is a matter of chance: which processor it is, instructions whose results
+/// What the guest's processor says; of the host's, less what is a matter of chance: which processor it is, instructions whose results
 /// are random or depend on time, and how often its clock ticks.
 #[expect(clippy::cast_possible_truncation, reason = "registers of 32 bits")]
 fn cpuid(task: &Task, leaf: u64, subleaf: u64) -> [u32; 4] {
@@ -92,6 +124,10 @@ fn cpuid(task: &Task, leaf: u64, subleaf: u64) -> [u32; 4] {
     const AMX: u32 = 1 << 22 | 1 << 24 | 1 << 25;
     const HYBRID: u32 = 1 << 15;
     let (leaf, subleaf) = (leaf as u32, subleaf as u32);
+    let model = task.process.mm.machine().model();
+    if model.is_fixed() {
+        return model.cpuid(leaf, subleaf);
+    }
     let [mut eax, mut ebx, mut ecx, mut edx] =
         task.process.mm.machine().cpuid_shown(leaf, subleaf).unwrap_or_else(|| {
             let result = __cpuid_count(leaf, subleaf);
