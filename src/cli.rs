@@ -2,6 +2,7 @@
 
 mod record;
 mod stat;
+mod trace;
 mod verify;
 
 use std::ffi::{CString, OsStr, OsString};
@@ -18,7 +19,7 @@ use kvm_se::loader::layout::{Layout, gem5};
 use kvm_se::proc::counting::Counters;
 use kvm_se::proc::handover::random_bytes;
 use kvm_se::proc::region::{Point, Region, Span};
-use kvm_se::proc::{Handover, M5ops, Settings, determinism};
+use kvm_se::proc::{Handover, M5ops, Settings, Stop, Tracing, determinism};
 use kvm_se::runner::{Config, c_strings};
 use kvm_se::syscall::Observer;
 use kvm_se::x86::CpuModel;
@@ -26,6 +27,7 @@ use kvm_se::{Error, sys};
 use nix::errno::Errno;
 pub(crate) use record::RecordTo;
 pub(crate) use stat::StatTo;
+pub(crate) use trace::{DumpTo, TraceTo};
 pub(crate) use verify::VerifyHow;
 
 const USAGE: &str = "\
@@ -33,6 +35,8 @@ kvm-se [OPTIONS] [--] PROG [ARGS]...
        kvm-se record [OPTIONS] [--] PROG [ARGS]...
        kvm-se report FILE
        kvm-se stat [OPTIONS] [--] PROG [ARGS]...
+       kvm-se trace [OPTIONS] [--] PROG [ARGS]...
+       kvm-se dump FILE | --diff STATE STATE
        kvm-se verify [-n N] [OPTIONS] [--] PROG [ARGS]...
        kvm-se doctor";
 
@@ -45,10 +49,12 @@ Examples:
   kvm-se record ./prog args          where does its time go: profile.json.gz
   kvm-se report profile.json.gz      the functions that took most of it
   kvm-se stat ./prog args            what did it cost, by exits, system calls and threads
+  kvm-se trace -o t.txt ./prog args  every instruction, with what it does
   kvm-se --deterministic=7 ./prog    run it as seed 7 says, each time alike
   kvm-se verify -n 10 ./prog         is it really the same each time
   kvm-se doctor                      what this machine's KVM can do
   kvm-se record --roi f..exit ./p    from the first call of f to the end
+  kvm-se --stop-at f --dump-state s.txt ./p  registers and memory when f is first called
   kvm-se -- doctor                   run a program that is called doctor
 
 REGION of --roi is FROM..TO, FROM.., ..TO, or a function alone: its calls, until they return. FROM and TO are
@@ -103,6 +109,12 @@ pub(crate) struct Options {
     /// Record, count and trace only from one point of the run to another: REGION is FROM..TO, FROM.., ..TO, or a call
     #[arg(long, value_name = "REGION", conflicts_with = "deterministic")]
     roi: Option<String>,
+    /// Stop the run at a point: icount=N, when N instructions were executed, or NAME, sym=, pc= or syscall= as of a region
+    #[arg(long, value_name = "POINT", conflicts_with = "roi")]
+    stop_at: Option<String>,
+    /// Write registers, what KVM keeps, and a digest of each mapping there; as JSON if FILE ends with .json
+    #[arg(long, value_name = "FILE", requires = "stop_at")]
+    dump_state: Option<PathBuf>,
     /// Execute gem5's m5ops, which are illegal instructions otherwise; implied by m5= in a region
     #[arg(long, conflicts_with = "deterministic")]
     m5ops: bool,
@@ -141,6 +153,12 @@ pub(crate) enum Request {
     Record(Box<Run>, RecordTo),
     /// `kvm-se stat`
     Stat(Box<Run>, StatTo),
+    /// `kvm-se trace`
+    Trace(Box<Run>, TraceTo),
+    /// `kvm-se dump`
+    Dump(DumpTo),
+    /// `kvm-se dump --diff`
+    Compare([PathBuf; 2]),
     /// `kvm-se report`
     Report(PathBuf),
     /// `kvm-se verify`
@@ -176,6 +194,12 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
     }
     if args.get(1).is_some_and(|word| word == "stat") {
         return stat::parse(&args[1..]);
+    }
+    if args.get(1).is_some_and(|word| word == "trace") {
+        return trace::parse(&args[1..]);
+    }
+    if args.get(1).is_some_and(|word| word == "dump") {
+        return Ok(trace::parse_dump(&args[1..]));
     }
     if args.get(1).is_some_and(|word| word == "verify") {
         return verify::parse(&args[1..]);
@@ -226,6 +250,31 @@ impl Options {
         if self.stats {
             refuse(&format!("--stats is of no use with {other}: kvm-se stat says all of it"));
         }
+    }
+
+    /// Ends the process if the run is to stop somewhere.
+    fn refuse_stop(&self, other: &str) {
+        if self.stop_at.is_some() {
+            refuse(&format!("{other} takes no --stop-at"));
+        }
+    }
+
+    /// Of `--stop-at icount=N`.
+    fn instructions_to_stop(&self) -> Option<u64> {
+        let count = self.stop_at.as_deref()?.strip_prefix("icount=")?;
+        match count.parse() {
+            Ok(count) if count > 0 => Some(count),
+            _ => refuse(&format!("--stop-at: icount={count}: this is no number from 1 on")),
+        }
+    }
+
+    fn stop(&self) -> Result<Option<Arc<Stop>>, Error> {
+        if self.stop_at.is_none() {
+            return Ok(None);
+        }
+        let state = self.dump_state.as_deref().map(|path| open_trace(Some(path))).transpose()?;
+        let is_json = self.dump_state.as_ref().is_some_and(|path| path.extension().is_some_and(|it| it == "json"));
+        Ok(Some(Arc::new(Stop { state, is_json })))
     }
 
     /// The program and its arguments, for people.
@@ -321,8 +370,16 @@ impl Options {
 
     fn settings(&self) -> Result<Settings, Error> {
         let trace = self.strace.as_ref().map(|path| open_trace(path.as_deref())).transpose()?;
-        let span = self.roi.as_deref().map(|text| Span::parse(text, &syscall_nr)).transpose();
-        let span = span.unwrap_or_else(|what| refuse(&format!("--roi: {what}")));
+        let counted = self.instructions_to_stop();
+        let stop_at = self.stop_at.as_ref().filter(|_| counted.is_none()).map(|point| format!("..{point}"));
+        let span = self.roi.as_deref().or(stop_at.as_deref()).map(|text| Span::parse(text, &syscall_nr)).transpose();
+        let span = span.unwrap_or_else(|what| {
+            refuse(&format!("{}: {what}", if stop_at.is_some() { "--stop-at" } else { "--roi" }))
+        });
+        if stop_at.is_some() && (self.deterministic.is_some() || matches!(&span, Some(Span { to: Point::M5(..), .. })))
+        {
+            refuse("--stop-at: in a deterministic run only at icount=N, and nowhere at m5ops");
+        }
         let stops_in_code = span.as_ref().is_some_and(|span| span.any(Point::is_in_code));
         let has_m5 = span.as_ref().is_some_and(|span| span.any(|point| matches!(point, Point::M5(..))));
         let has_m5 = has_m5 || self.m5ops || self.m5_output.is_some() || self.m5_input.is_some();
@@ -342,13 +399,15 @@ impl Options {
             m5ops: has_m5.then(|| self.m5ops_settings()).transpose()?,
             messages,
             counters: self.stats.then(|| Counters::new(false).map(Arc::new)).transpose().map_err(Error::Setup)?,
+            tracing: counted.map(|count| Arc::new(Tracing::counting(count))),
+            stop: self.stop()?,
             determinism: self.new_board()?,
             stats: self.stats,
             missing: self.missing,
             aslr: self.aslr,
-            exitless: !self.no_exitless,
+            exitless: !self.no_exitless && counted.is_none(),
             // What is decoded for that is not what the program has there.
-            patch: !self.no_patch && !stops_in_code,
+            patch: !self.no_patch && !stops_in_code && counted.is_none(),
             cpu: self.cpu,
             layout: self.layout,
             verbose: self.verbose,

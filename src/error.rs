@@ -52,6 +52,14 @@ pub enum Error {
         /// The file.
         path: OsString,
     },
+    /// `kvm-se dump` cannot read a file.
+    #[error("{}: {why}", .path.display())]
+    NotTrace {
+        /// The file.
+        path: OsString,
+        /// What is wrong with it.
+        why: String,
+    },
     /// KVM left the guest for a reason that nothing explains.
     #[error("the virtual machine stopped unexpectedly: {0}")]
     BadExit(BadExit),

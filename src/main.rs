@@ -8,6 +8,7 @@ mod cli;
 mod output;
 mod record;
 mod stat;
+mod trace;
 mod verify;
 
 use std::io::{self, Write};
@@ -43,6 +44,9 @@ fn carry_out(request: Request) -> Result<ExitStatus, Error> {
         Request::Run(run) => execute(*run),
         Request::Record(run, to) => record::record(*run, to),
         Request::Stat(run, to) => stat::stat(*run, to),
+        Request::Trace(run, to) => trace::trace(*run, to),
+        Request::Dump(to) => trace::dump(&to),
+        Request::Compare(states) => trace::compare(&states),
         Request::Report(file) => record::report(&file),
         Request::Verify(how) => verify::verify(how),
         Request::Doctor => doctor(),
@@ -76,10 +80,20 @@ fn report_end(process: &Process, result: &Result<ExitStatus, Error>) {
         let snapshot = Snapshot::of(counters);
         let _ = snapshot.write_short(process.mm.machine().nr_slots(), &mut stderr);
     }
+    if process.settings.stop.is_some()
+        && let Some(tracing) = process.settings.tracing.as_ref().filter(|_| is_first)
+    {
+        let what = if tracing.is_counted_out() { "stopped at" } else { "the run never came to" };
+        let _ = writeln!(stderr, "kvm-se: {what} that many instructions");
+    }
     if let Some(region) = process.settings.region.as_ref().filter(|_| is_first) {
         let (times, seconds) =
             (region.times(), std::time::Duration::from_nanos(region.time(kvm_se::proc::sampling::now())));
         let _ = match times {
+            _ if process.settings.stop.is_some() => {
+                let what = if region.is_inside() { "the run never came to" } else { "stopped at" };
+                writeln!(stderr, "kvm-se: {what} {}", region.span().to)
+            }
             0 => writeln!(stderr, "kvm-se: the region {} never began", region.span()),
             _ => writeln!(stderr, "kvm-se: the region began {times} times and took {:.6} s", seconds.as_secs_f64()),
         };

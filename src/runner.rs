@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, OsString};
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -19,6 +20,7 @@ use crate::proc::view::Views;
 use crate::proc::{
     Answerers, Determinism, End, ExitStatus, Inherited, Process, RunLoop, Sampling, Settings, Task, Threads,
 };
+use crate::reference::state::StateDump;
 use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
 use crate::sys::capture;
@@ -64,8 +66,9 @@ impl Runner {
         let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm, inherited.platform, config.settings.cpu)?;
         let region = config.settings.region.clone();
         let is_linux = !config.settings.layout.is_gem5();
+        let is_watched = config.settings.tracing.is_some();
         let watches_calls = region.as_ref().is_some_and(|region| region.watches_calls());
-        if is_linux && config.observer.is_none() && !watches_calls {
+        if is_linux && config.observer.is_none() && !is_watched && !watches_calls {
             machine.answer_calls(&mut vcpu)?;
         }
         if config.settings.determinism.is_some() {
@@ -119,6 +122,7 @@ impl Runner {
             has_refused: AtomicBool::new(false),
         };
         process.stop_in_program();
+        process.begin_trace(program.execfn.to_bytes());
         if let Some(soft) = inherited.soft_descriptors {
             crate::sys::descriptor::set_soft_limit(soft).map_err(Error::Setup)?;
         }
@@ -167,6 +171,9 @@ fn run(task: &mut Task, observer: Option<&Observer>) -> Result<End, Error> {
             break end;
         }
     };
+    if task.has_stopped {
+        write_state(task)?;
+    }
     if let (End::Thread(code), Some(tracer)) = (end, tracer(observer))
         && !task.process.threads.is_single()
     {
@@ -175,9 +182,25 @@ fn run(task: &mut Task, observer: Option<&Observer>) -> Result<End, Error> {
     Ok(end)
 }
 
+/// Where the run stops, its state goes where the user wants it.
+fn write_state(task: &mut Task) -> Result<(), Error> {
+    let Some(stop) = task.process.settings.stop.clone() else { return Ok(()) };
+    let Some(mut file) = stop.state.as_ref() else { return Ok(()) };
+    let state = StateDump::of(task)?;
+    let mut bytes = Vec::new();
+    let made = if stop.is_json { state.write_json(&mut bytes) } else { state.write_text(&mut bytes) };
+    made.and_then(|()| file.write_all(&bytes)).map_err(|error| Error::Option {
+        what: "cannot write",
+        path: "the state".into(),
+        source: nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)),
+    })
+}
+
 /// Delivers what is pending, runs user code once and answers its trap.
 fn step(task: &mut Task, observer: Option<&Observer>) -> Result<Option<End>, Error> {
+    task.retire();
     while let Some(info) = task.next_signal() {
+        task.trace_signal(&info);
         if let Some(tracer) = tracer(observer).filter(|_| task.is_inside_region()) {
             tracer.signal(&info);
         }
@@ -241,6 +264,9 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
 /// A guest that another thread wanted to leave guest mode.
 fn on_kick(task: &mut Task) -> Result<Option<End>, Error> {
     task.pass_code();
+    if task.stops() {
+        return Ok(Some(End::Process(ExitStatus::Code(0))));
+    }
     syscall::spins(task)?;
     Ok(None)
 }
@@ -265,6 +291,7 @@ fn deliver(task: &mut Task, fault: &Fault, observer: Option<&Observer>) -> Resul
     if let Some(tracer) = tracer(observer).filter(|_| task.is_inside_region()) {
         tracer.fault(fault);
     }
+    task.trace_fault(fault);
     if task.has_timeline() {
         task.note_signal(&signal_name(fault.signal));
     }

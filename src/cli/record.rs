@@ -92,6 +92,7 @@ pub(super) fn parse(args: &[OsString]) -> Result<Request, Error> {
         let path = options.output.display();
         refuse(&format!("{path}: the name says no format; --format takes one of: {}", names()));
     };
+    options.run.refuse_stop("record");
     if options.timeline.is_some() {
         options.run.refuse_stats("--timeline");
     }

@@ -73,6 +73,7 @@ pub(super) fn parse(args: &[OsString]) -> Result<Request, Error> {
     let matches = command.try_get_matches_from(args).unwrap_or_else(|error| end_parsing(&error));
     let options = StatOptions::from_arg_matches(&matches).unwrap_or_else(|error| end_parsing(&error));
     options.run.refuse_stats("stat");
+    options.run.refuse_stop("stat");
     let to = StatTo {
         path: options.output,
         is_json: options.json,

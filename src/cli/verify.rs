@@ -57,6 +57,7 @@ pub(super) fn parse(args: &[OsString]) -> Result<Request, Error> {
     if run.list_syscalls || run.strace.is_some() {
         refuse("verify shows no system calls");
     }
+    run.refuse_stop("verify");
     if run.aslr {
         refuse("verify takes no --aslr: addresses are the same in each run");
     }

@@ -65,8 +65,24 @@ impl Breakpoints {
         }
     }
 
-    fn byte(&self, addr: u64) -> Option<u8> {
+    /// Has threads stop nowhere.
+    pub(super) fn clear_all(&self, mm: &AddressSpace) {
+        let places: Vec<u64> = self.when_nobody_steps().places.keys().copied().collect();
+        places.into_iter().for_each(|addr| self.clear(mm, addr));
+    }
+
+    /// What belongs at `addr`, if there is one.
+    pub(super) fn byte(&self, addr: u64) -> Option<u8> {
         self.lock().places.get(&addr).copied()
+    }
+
+    /// Puts into `code`, which is what is at `addr`, what belongs there.
+    pub(super) fn hide(&self, addr: u64, code: &mut [u8]) {
+        for (place, old) in self.lock().places.range(addr..addr.saturating_add(code.len() as u64)) {
+            if let Some(byte) = usize::try_from(place - addr).ok().and_then(|index| code.get_mut(index)) {
+                *byte = *old;
+            }
+        }
     }
 
     /// Keeps threads from stepping, coming and going while what it returns lives.
@@ -173,6 +189,29 @@ impl Task {
         }
         self.visit = Some(place);
         Stop::Breakpoint(rip)
+    }
+
+    /// Is the thread about to execute the instruction of a breakpoint that it was not told of? Then it is now.
+    pub(super) fn comes_to_breakpoint(&mut self, breakpoints: &Breakpoints) -> bool {
+        let place = (self.vcpu.regs().rip, self.vcpu.regs().rsp);
+        let comes = self.visit != Some(place) && breakpoints.byte(place.0).is_some();
+        if comes {
+            (self.visit, self.reached) = (Some(place), Some(place.0));
+        }
+        comes
+    }
+
+    /// One step, of what would be executed without breakpoints.
+    pub(super) fn step_by_breakpoints(&mut self, breakpoints: &Breakpoints) -> Result<Step, VmError> {
+        let place = (self.vcpu.regs().rip, self.vcpu.regs().rsp);
+        if let Some(old) = breakpoints.byte(place.0) {
+            return self.step_over(breakpoints, place, old);
+        }
+        let thread = (getpid().as_raw(), self.tid().as_raw());
+        breakpoints.enter(thread);
+        let result = self.step();
+        breakpoints.leave(thread);
+        result
     }
 
     /// Executes the instruction at the breakpoint, of which `old` is the first byte, and no other.

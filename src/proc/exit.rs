@@ -49,6 +49,7 @@ impl End {
 /// Ends what `result` says. Returns in a thread that is to end alone; the first thread of a process ends here.
 pub fn finish(mut task: Task, result: Result<End, Error>) {
     task.end_sampling();
+    task.end_trace();
     if !matches!(result, Ok(End::Thread(_))) || task.process.threads.is_single() {
         task.note_peak_memory();
         task.record_end();
@@ -117,6 +118,9 @@ impl Process {
         self.threads.end_all(self);
         if let Some(sampling) = &self.sampling {
             sampling.end(&self.mm);
+        }
+        if let Some(tracing) = self.settings.tracing.as_ref().filter(|_| self.settings.is_first_process()) {
+            tracing.end();
         }
         self.run_loop.report(self, &result);
         self.leave_run();

@@ -150,7 +150,8 @@ fn note_child(task: &Task, seat: Option<Seat>, pid: Pid) -> i32 {
 fn hold_all(process: &Process) -> (MmGuard<'_>, impl Sized) {
     let ends = process.ends.as_ref().map(|ends| ends.hold());
     let meter = process.sampling.as_ref().map(|sampling| sampling.hold());
-    let watching = (ends, meter);
+    let tracing = process.settings.tracing.as_ref().map(|tracing| tracing.hold());
+    let watching = (ends, meter, tracing);
     let outer = (watching, process.limits.hold(), process.threads.hold(), process.mm.machine().hold_vcpus());
     let mm = process.mm.hold();
     let leaves = (
@@ -173,6 +174,9 @@ fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState, shares_descr
     }
     if let Some(ends) = &task.process.ends {
         ends.breakpoints.restart();
+    }
+    if let Some(tracing) = &task.process.settings.tracing {
+        tracing.forget();
     }
     task.begin();
     task.restart_exitless();

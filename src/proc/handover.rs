@@ -19,7 +19,7 @@ use super::counting::Counters;
 use super::determinism;
 use super::region::{Region, Span};
 use super::sampling::Board;
-use super::{HardLimits, HardLimitsGuard, M5ops, Settings, Task};
+use super::{HardLimits, HardLimitsGuard, M5ops, Settings, Stop, Task, Tracing};
 use crate::abi::Errno;
 use crate::loader::exec::{Aslr, Program, c_string};
 use crate::loader::layout::Layout;
@@ -73,7 +73,7 @@ pub struct Ready {
     memfd: OwnedFd,
     // Closed if the execution fails.
     _inherited: [OwnedFd; 3],
-    _optional: [Option<OwnedFd>; 6],
+    _optional: [Option<OwnedFd>; 8],
 }
 
 impl Ready {
@@ -95,7 +95,11 @@ impl Ready {
         let determinism = determinism.map(|board| board.memory().duplicate_for_exec()).transpose()?;
         let region = settings.region.as_ref().map(|region| region.memory().duplicate_for_exec()).transpose()?;
         let messages = settings.messages.as_ref().map(|file| duplicate_for_exec(file.as_raw_fd())).transpose()?;
-        let optional = [trace, board, counters, determinism, region, messages];
+        let tracing = settings.tracing.as_ref().map(|tracing| tracing.duplicate_for_exec()).transpose()?;
+        let stop = settings.stop.as_ref();
+        let state =
+            stop.and_then(|stop| stop.state.as_ref()).map(|file| duplicate_for_exec(file.as_raw_fd())).transpose()?;
+        let optional = [trace, board, counters, determinism, region, messages, tracing.flatten(), state];
         let inherited = [
             duplicate_for_exec(process.mm.machine().kvm_fd().as_raw_fd())?,
             duplicate_for_exec(executable.as_raw_fd())?,
@@ -110,6 +114,11 @@ impl Ready {
         }
         writer.word(settings.verbose.into());
         writer.strings(&[settings.cpu.name(), settings.layout.name()].map(|name| c_string(name.as_bytes())));
+        writer.word(settings.tracing.as_ref().is_some_and(|tracing| tracing.folds_repeats()).into());
+        writer.word(settings.tracing.as_ref().map_or(0, |tracing| tracing.to_skip()));
+        writer.word(settings.tracing.is_some().into());
+        writer.word(settings.stop.is_some().into());
+        writer.word(settings.stop.as_ref().is_some_and(|stop| stop.is_json).into());
         writer.word(task.seat.unwrap_or(0) as u64);
         writer.word(task.signals.mask().bits());
         writer.word(process.actions.ignored().bits());
@@ -164,6 +173,7 @@ impl Handover {
         let determinism = reader.descriptor().and_then(|fd| determinism::Board::open(fd.into()).ok()).map(Arc::new);
         let region_memory = reader.descriptor();
         let messages = reader.descriptor().map(|fd| Arc::new(File::from(fd)));
+        let (tracing, state) = (reader.descriptor(), reader.descriptor());
         let mut settings = Settings {
             layout: Layout::default(),
             cpu: CpuModel::default(),
@@ -172,8 +182,10 @@ impl Handover {
             trace,
             board,
             counters,
+            tracing: None,
             determinism,
             region: None,
+            stop: None,
             m5ops: None,
             messages,
             stats: reader.word()? != 0,
@@ -186,6 +198,10 @@ impl Handover {
         let [cpu, layout] = &reader.strings()?[..] else { return None };
         settings.cpu = cpu.to_str().ok()?.parse().ok()?;
         settings.layout = layout.to_str().ok()?.parse().ok()?;
+        let (folds_repeats, to_skip) = (reader.word()? != 0, reader.word()?);
+        let (is_traced, stops, is_json) = (reader.word()? != 0, reader.word()? != 0, reader.word()? != 0);
+        settings.tracing = is_traced.then(|| Arc::new(Tracing::by(tracing, folds_repeats, to_skip)));
+        settings.stop = stops.then(|| Arc::new(Stop { state: state.map(File::from), is_json }));
         let seat = usize::try_from(reader.word()?).ok()?;
         let mask = SigSet::from_bits(reader.word()?);
         let ignored = SigSet::from_bits(reader.word()?);

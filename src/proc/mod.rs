@@ -27,6 +27,7 @@ pub mod step;
 pub mod stop;
 mod task;
 mod threads;
+pub mod trace;
 pub mod view;
 
 pub use answerers::Answerers;
@@ -39,7 +40,8 @@ pub use missing::Missing;
 pub use process::{Process, RunLoop};
 pub use robust_list::RobustList;
 pub use sampling::Sampling;
-pub use settings::{M5ops, Settings};
+pub use settings::{M5ops, Settings, Stop};
 pub use signals::{BadFrame, ThreadSignals};
 pub use task::Task;
 pub use threads::Threads;
+pub use trace::Tracing;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use nix::unistd::Pid;
 
+use super::Tracing;
 use super::counting::Counters;
 use super::determinism;
 use super::region::Region;
@@ -29,10 +30,14 @@ pub struct Settings {
     pub board: Option<Arc<Board>>,
     /// What those who report on the run share with its processes.
     pub counters: Option<Arc<Counters>>,
+    /// Where records of all instructions of the first process go.
+    pub tracing: Option<Arc<Tracing>>,
     /// What the processes of a deterministic run share.
     pub determinism: Option<Arc<determinism::Board>>,
     /// What of the run is of interest; without it, all.
     pub region: Option<Arc<Region>>,
+    /// What is done where the region ends, or so many instructions were counted.
+    pub stop: Option<Arc<Stop>>,
     /// How m5ops are executed; without it, they are illegal instructions.
     pub m5ops: Option<M5ops>,
     /// Where messages go while the program runs.
@@ -53,6 +58,15 @@ pub struct Settings {
     pub layout: Layout,
     /// How much the runner says of itself.
     pub verbose: u8,
+}
+
+/// The end of a run at a point that the user named.
+#[derive(Debug)]
+pub struct Stop {
+    /// Where the state goes.
+    pub state: Option<File>,
+    /// Is it JSON?
+    pub is_json: bool,
 }
 
 /// What m5ops may do.

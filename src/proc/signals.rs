@@ -329,6 +329,8 @@ impl Task {
         let mm = &self.process.mm;
         mm.copy_out(UserAddr::new(place.extended_state), &extended_state)?;
         mm.copy_out(UserAddr::new(place.frame), frame.bytes(action.has(libc::SA_SIGINFO)))?;
+        let len = usize::try_from(place.extended_state.saturating_sub(place.frame)).unwrap_or(0) + extended_state.len();
+        self.note_frame(place.frame, len);
         self.vcpu.set_extended_state(extended::initial())?;
         *self.vcpu.regs_mut() = handler_regs(&regs, info.signal, action.handler, place);
         self.signals.alt_stack.enter_handler();

@@ -3,14 +3,17 @@
 //! What the flag would leave behind, in pushed flags, in r11 of a system call, in the frame of a fault, is taken away again. A
 //! program that sets the flag itself gets its own exceptions. A move to SS, behind which there is none, is made here.
 
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
 use super::Task;
 use crate::abi::UserAddr;
 use crate::vm::{Trap, VmError};
 use crate::x86::descriptor::USER_DS;
+use crate::x86::effects;
 use crate::x86::operand::{self, MAX_LEN};
-use crate::x86::{RFlags, Vector, telling};
+use crate::x86::{RFlags, Vector};
 
 /// What a step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,19 +21,28 @@ pub enum Step {
     /// The instruction was executed, or one iteration of a repeated one: then rip is what it was.
     Done,
     /// The thread needs the runner first. The instruction was executed if that is a system call or an exception that comes
-    /// behind one; otherwise it comes again.
+    /// behind one ([`is_behind`]); otherwise it comes again.
     Trap(Trap),
+}
+
+/// Is the instruction that made this trap executed, and rip behind it?
+pub fn is_behind(trap: &Trap) -> bool {
+    match trap {
+        Trap::Syscall => true,
+        Trap::Exception { vector, .. } => [Vector::DB, Vector::BP, Vector::OF].contains(vector),
+        _ => false,
+    }
 }
 
 impl Task {
     /// Executes the instruction at the thread's rip, and no other.
     ///
-    /// Other threads of the same memory must be kept out of guest mode if nothing is to happen meanwhile.
+    /// Other threads of the same memory must be kept out of guest mode if nothing is to happen meanwhile ([`Turns`]).
     pub(super) fn step(&mut self) -> Result<Step, VmError> {
         let before = *self.vcpu.regs();
         let mut code = [0; MAX_LEN];
         let len = self.process.mm.original_code(before.rip, &mut code);
-        let instruction = telling::first(&code[..len], before.rip);
+        let instruction = effects::decode(&code[..len], before.rip);
         let mnemonic = instruction.map_or(Mnemonic::INVALID, |instruction| instruction.mnemonic());
         if let Some(instruction) = instruction
             && self.loads_same_stack_segment(&instruction)
@@ -92,5 +104,88 @@ impl Task {
             // It was written just now.
             let _ = self.process.mm.copy_out(at, &[byte[0] & !TF]);
         }
+    }
+}
+
+/// Lets the threads of one memory act one at a time, in the order in which they ask.
+#[derive(Debug, Default)]
+pub struct Turns {
+    state: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// The number that the next one to ask gets.
+    next: u64,
+    /// The number of the one whose turn it is.
+    current: u64,
+}
+
+impl Turns {
+    /// Waits for the caller's turn, which lasts as long as what it returns.
+    pub(super) fn take(&self) -> Turn<'_> {
+        let mut state = self.lock();
+        let own = state.next;
+        state.next += 1;
+        while state.current != own {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        Turn(self)
+    }
+
+    /// Keeps others from asking and ending while what it returns lives.
+    pub(super) fn hold(&self) -> impl Sized + '_ {
+        self.lock()
+    }
+
+    /// In a process that was just made: there is only the calling thread, and it is nobody's turn.
+    pub(super) fn restart(&self) {
+        *self.lock() = Queue::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread's turn.
+#[derive(Debug)]
+pub(super) struct Turn<'a>(&'a Turns);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.current += 1;
+        if state.current != state.next {
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn turns_do_not_overlap() {
+        let (turns, inside) = (Arc::new(Turns::default()), Arc::new(AtomicU32::new(0)));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (turns, inside) = (turns.clone(), inside.clone());
+                std::thread::spawn(move || {
+                    for _ in 0..1000 {
+                        let _turn = turns.take();
+                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(turns.lock().current, 4000);
     }
 }

@@ -11,6 +11,7 @@ use super::determinism::{Board, Seat};
 use super::exitless::Exitless;
 use super::sampling::Sampled;
 use super::stop::StopPoint;
+use super::trace::Traced;
 use super::{Process, RobustList, ThreadSignals};
 use crate::abi::{Errno, UserAddr};
 use crate::signal::extended::Layout;
@@ -50,12 +51,16 @@ pub struct Task {
     pub(super) sampled: Option<Box<Sampled>>,
     /// How it counts what it does, if anybody wants to know.
     pub(super) counted: Option<Box<Counted>>,
+    /// How it is traced, if it is.
+    pub(super) traced: Option<Box<Traced>>,
     /// The breakpoint that it is at.
     pub(super) visit: Visit,
     /// The breakpoint (GVA) that it has come to and the run loop has not looked at.
     pub(super) reached: Option<u64>,
     /// Must the run loop say which calls it makes ([`Task::pass_call`])?
     pub watches_calls: bool,
+    /// Has it come to where the run stops?
+    pub has_stopped: bool,
     /// Where a call was made, and its number, that is to be made again as nothing of it was done.
     pub(super) restarted_call: Option<(u64, u64)>,
     /// How long its last m5op `quiesce_ns` took, in ns.
@@ -97,9 +102,11 @@ impl Task {
             knows_clocks: false,
             sampled: None,
             counted: None,
+            traced: None,
             visit: None,
             reached: None,
             watches_calls,
+            has_stopped: false,
             restarted_call: None,
             quiesced: 0,
             quiesced_since: None,
@@ -116,6 +123,7 @@ impl Task {
         self.stop_point = Arc::default();
         self.begin_sampling();
         self.begin_counting();
+        self.begin_trace();
         if let Some((board, seat)) = self.on_board() {
             board.sit(seat);
         }
@@ -237,6 +245,15 @@ impl Task {
     /// Leaves the runner, and comes back to it.
     #[inline]
     pub(super) fn enter_guest(&mut self) -> Result<Trap, VmError> {
+        match self.traced.take() {
+            None => self.run_freely(),
+            Some(traced) => self.run_traced(traced),
+        }
+    }
+
+    /// Runs user code at full speed.
+    #[inline]
+    pub(super) fn run_freely(&mut self) -> Result<Trap, VmError> {
         match self.signals.on_pad {
             None => self.enter_machine(),
             Some(on_pad) => self.enter_with_masks(on_pad, Self::enter_machine),

@@ -5,10 +5,11 @@ use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 
 use super::stop::{StopPoint, StopPoints, note_end};
 use super::{Process, RobustList, Task};
+use crate::sys::capture;
 
 /// The threads that live.
 #[derive(Debug, Default)]
@@ -96,6 +97,15 @@ impl Threads {
         // Threads that come later wait here for the end.
         mem::forget(self.begin_end());
         self.hand_on_all(process);
+    }
+
+    /// Has all threads but `own` leave guest mode.
+    pub(super) fn kick_others(&self, own: Pid) {
+        let tids: Vec<i32> = self.lock().keys().copied().filter(|tid| *tid != own.as_raw()).collect();
+        for tid in tids {
+            // It may have ended.
+            let _ = capture::kick(getpid(), Pid::from_raw(tid));
+        }
     }
 
     /// Hands on what any thread holds, before all of them end.

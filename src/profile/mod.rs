@@ -18,7 +18,7 @@ mod jit;
 pub mod memory;
 pub mod model;
 mod module;
-mod recorder;
+pub(crate) mod recorder;
 pub mod report;
 mod samples;
 pub mod stat;

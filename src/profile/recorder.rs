@@ -125,7 +125,7 @@ impl Recorder {
 
 /// Signals that are to end the run, as they come to the recorder, which lives until the program has ended; and the one
 /// that says that it has.
-pub(super) fn take_over_signals() -> io::Result<SignalFd> {
+pub(crate) fn take_over_signals() -> io::Result<SignalFd> {
     // What the caller ignores would be gone before it is waited for.
     sys::signal::restore_default(libc::SIGCHLD);
     let mut signals = SigSet::empty();
@@ -137,7 +137,7 @@ pub(super) fn take_over_signals() -> io::Result<SignalFd> {
 }
 
 /// Passes on to the program what was sent to the recorder. The terminal sends its signals to both.
-pub(super) fn pass_on(signals: &SignalFd, child: Pid) {
+pub(crate) fn pass_on(signals: &SignalFd, child: Pid) {
     while let Ok(Some(info)) = signals.read_signal() {
         let signal = i32::try_from(info.ssi_signo).ok().and_then(|signal| Signal::try_from(signal).ok());
         if info.ssi_code != libc::SI_KERNEL
@@ -583,7 +583,7 @@ impl Session {
 }
 
 /// How `child` has ended, if it has.
-pub(super) fn ended(child: Pid) -> io::Result<Option<ExitStatus>> {
+pub(crate) fn ended(child: Pid) -> io::Result<Option<ExitStatus>> {
     let status = sys::clone::ended(child)?;
     Ok(status.map(|status| match (status.signal(), status.code()) {
         (Some(signal), _) => ExitStatus::Signal(signal),

@@ -1,3 +1,5 @@
 //! Runs as a reference for others.
 
 pub mod compare;
+pub mod state;
+pub mod trace;

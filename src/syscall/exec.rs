@@ -70,6 +70,7 @@ fn execute(task: &mut Task, request: &Request) -> SysResult {
         task.note_peak_memory();
         leave_memory(task);
         task.become_first();
+        task.leave_trace();
         let errno = ready.execute(&task.process.settings);
         task.signals.let_in();
         task.resume_sampling();

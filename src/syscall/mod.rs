@@ -58,7 +58,7 @@ mod xattr;
 
 use crate::abi::{Errno, UserAddr};
 use crate::proc::counting::Begun;
-use crate::proc::{End, Settings, Task};
+use crate::proc::{End, ExitStatus, Settings, Task};
 pub use deterministic::spins;
 use exitless::Kind;
 pub use handler::Handler;
@@ -135,6 +135,9 @@ pub fn dispatch(task: &mut Task, observer: Option<&Observer>) -> Option<End> {
     let (nr, args) = (regs.syscall_nr() & u64::from(u32::MAX), regs.syscall_args());
     if task.watches_calls {
         task.pass_call(nr);
+        if task.stops() {
+            return Some(End::Process(ExitStatus::Code(0)));
+        }
     }
     let result = match observer {
         None if !task.is_counted() => execute_exit(task, nr, &args),

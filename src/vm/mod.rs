@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod door;
+mod dump;
 pub mod kick;
 pub mod landing;
 pub mod layout;

@@ -2,12 +2,14 @@
 
 pub mod code;
 pub mod descriptor;
+pub mod effects;
 pub mod exception;
 pub mod load;
 pub mod model;
 pub mod operand;
 pub mod paging;
 pub mod regs;
+pub mod state;
 pub mod sweep;
 pub mod telling;
 pub mod tsc;

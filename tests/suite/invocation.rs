@@ -185,6 +185,11 @@ impl Finished {
         fs::read(self.dir.path().join(name))
     }
 
+    /// Where a file is that it left, however large.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// All there is to say about it.
     pub(crate) fn report(&self) -> String {
         let (stdout, stderr) = (text(&self.stdout), text(&self.stderr));

@@ -9,6 +9,7 @@
 //! | `KVM_SE_REQUIRE_KVM=1` | no /dev/kvm is a failure, not a reason to skip |
 //! | `KVM_SE_REQUIRE_PROGRAMS=1` | so is a program of the machine or a compiler that is not there |
 //! | `KVM_SE_STRESS=N` | how many random operations the stress tests make |
+//! | `KVM_SE_TRACED=N` | how many instructions of each program are compared with what ptrace sees |
 //! | `KVM_SE_RACES=N`, `=Nr` | for how many seconds, or how many rounds, each race is run; says how many rounds it were |
 //! | `KVM_SE_PROFILE_SAMPLES=N` | how many samples a profile of known shares has; from 20,000 on, three points are all that one may be off |
 //! | `KVM_SE_VERIFY_RUNS=N` | how often each deterministic run is made; 5 unless said |
@@ -31,6 +32,7 @@ mod report;
 mod scripts;
 mod stat;
 mod stress;
+mod trace;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -76,6 +78,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     trials.extend(determinism::trials());
     trials.extend(models::trials());
     trials.extend(stress::trials());
+    trials.extend(trace::trials());
     trials.extend(races::trials()?);
     Ok(trials)
 }

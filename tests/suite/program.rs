@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use crate::machine::{find_program, package};
 
 /// Folders of `testprogs/` whose programs have their own drivers: single tests, and the benchmarks.
-const DRIVEN: [&str; 6] = ["guests", "bench", PROFILE, RACES, DETERMINISM, MODELS];
+const DRIVEN: [&str; 7] = ["guests", "bench", PROFILE, RACES, DETERMINISM, MODELS, TRACE];
 
 /// The folder of the programs that run round after round.
 const RACES: &str = "races";
@@ -20,6 +20,9 @@ const DETERMINISM: &str = "determinism";
 
 /// The folder of the programs that look at the processor.
 const MODELS: &str = "models";
+
+/// The folder of the programs whose instructions are traced, and of those that read traces.
+const TRACE: &str = "trace";
 
 /// The folder of the programs that are profiled.
 const PROFILE: &str = "profile";
@@ -123,6 +126,12 @@ impl Program {
         found.ok_or_else(|| format!("there is no {MODELS}/{name}"))
     }
 
+    /// A program of `testprogs/trace`.
+    pub(crate) fn traced(name: &str) -> Result<Self, String> {
+        let found = traced()?.into_iter().find(|program| program.name == name);
+        found.ok_or_else(|| format!("there is no {TRACE}/{name}"))
+    }
+
     /// The compiler that makes it.
     pub(crate) fn compiler(&self) -> Compiler {
         self.compiler
@@ -184,6 +193,11 @@ fn of_models() -> Result<Vec<Program>, String> {
     of_areas(|area| area.ends_with(MODELS))
 }
 
+/// The programs that are traced, and those that read traces.
+fn traced() -> Result<Vec<Program>, String> {
+    of_areas(|area| area.ends_with(TRACE))
+}
+
 /// The programs that run round after round.
 pub(crate) fn races() -> Result<Vec<Program>, String> {
     of_areas(|area| area.ends_with(RACES))
@@ -210,6 +224,7 @@ pub(crate) fn build_all(dir: &Path) -> Result<(), String> {
         .into_iter()
         .chain(profiled()?)
         .chain(races()?)
+        .chain(traced()?)
         .chain(deterministic()?)
         .chain(of_models()?)
         .chain(guests())

@@ -206,12 +206,30 @@ impl Task {
         }
     }
 
+    /// Does the run stop here? Not to be asked for each exit.
+    #[cold]
+    pub fn stops(&mut self) -> bool {
+        let settings = &self.process.settings;
+        let is_counted_out = settings.tracing.as_ref().is_some_and(|tracing| tracing.is_counted_out());
+        self.has_stopped = settings.stop.is_some() && (is_counted_out || !self.is_inside_region());
+        if self.has_stopped
+            && let Some(ends) = &self.process.ends
+        {
+            // Whoever looks at the code sees what belongs there.
+            ends.breakpoints.clear_all(&self.process.mm);
+        }
+        self.has_stopped
+    }
+
     /// Tells those who look at the run alone.
     fn announce(&self, change: Change) {
         match change {
             Change::Begin => {
                 self.process.settings.counters.iter().for_each(|counters| counters.resume());
                 self.mark("region begins");
+                if self.process.settings.tracing.is_some() {
+                    self.process.threads.kick_others(self.tid());
+                }
                 tracing::info!(tid = self.tid().as_raw(), "the region begins");
             }
             Change::End => {
