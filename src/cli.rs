@@ -20,6 +20,7 @@ use kvm_se::proc::counting::Counters;
 use kvm_se::proc::handover::random_bytes;
 use kvm_se::proc::region::{Point, Region, Span};
 use kvm_se::proc::{Handover, M5ops, Settings, Stop, Tracing, determinism};
+use kvm_se::reference::gdb;
 use kvm_se::runner::{Config, c_strings};
 use kvm_se::syscall::Observer;
 use kvm_se::x86::CpuModel;
@@ -106,6 +107,9 @@ pub(crate) struct Options {
     /// In a deterministic run, let others go on where a thread waits for them without a system call, rather than end the run
     #[arg(long)]
     deterministic_step: bool,
+    /// Wait for a gdb at a port of this machine or a socket in the file system, and run as it says
+    #[arg(long, value_name = "PORT|PATH", conflicts_with_all = ["deterministic", "roi", "m5ops"])]
+    gdb: Option<String>,
     /// Record, count and trace only from one point of the run to another: REGION is FROM..TO, FROM.., ..TO, or a call
     #[arg(long, value_name = "REGION", conflicts_with = "deterministic")]
     roi: Option<String>,
@@ -205,7 +209,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
         return verify::parse(&args[1..]);
     }
     let options = Options::try_parse_from(&args).unwrap_or_else(|error| end_parsing(&error));
-    options.into_request()
+    options.into_run()
 }
 
 /// Shows the help that was asked for, or ends the process after a mistake.
@@ -224,7 +228,7 @@ fn next_program(handover: Handover) -> Request {
     init_tracing(settings.verbose);
     let observer = Observer::of(&settings);
     let name = OsStr::from_bytes(program.execfn.to_bytes()).to_owned();
-    let config = Config { name, file, program, observer, settings, kept: Some(kept) };
+    let config = Config { name, file, program, observer, settings, kept: Some(kept), gdb: None };
     Request::Run(Box::new(Run { config }))
 }
 
@@ -293,7 +297,20 @@ impl Options {
         self.to_run().map(|run| Request::Run(Box::new(run)))
     }
 
+    /// As `into_request`, after a gdb has connected if one is to.
+    fn into_run(mut self) -> Result<Request, Error> {
+        let place = self.gdb.take();
+        let mut request = self.into_request()?;
+        if let (Request::Run(run), Some(place)) = (&mut request, place) {
+            run.config.gdb = Some(wait_for_gdb(&place)?);
+        }
+        Ok(request)
+    }
+
     fn to_run(&self) -> Result<Run, Error> {
+        if self.gdb.is_some() {
+            refuse("--gdb is for programs that are run, and not measured or compared");
+        }
         let settings = self.settings()?;
         let observer = Observer::of(&settings);
         if let Some(dir) = &self.cwd {
@@ -320,7 +337,7 @@ impl Options {
             layout: self.layout,
             is_hidden: false,
         };
-        let config = Config { name: name.clone(), file, program, observer, settings, kept: None };
+        let config = Config { name: name.clone(), file, program, observer, settings, kept: None, gdb: None };
         Ok(Run { config })
     }
 
@@ -418,6 +435,18 @@ impl Options {
 fn cpu_model(name: &str) -> Result<CpuModel, String> {
     let names: Vec<&str> = CpuModel::NAMES.iter().map(|(name, _)| *name).collect();
     name.parse().map_err(|_| format!("there are {}", names.join(", ")))
+}
+
+fn wait_for_gdb(place: &str) -> Result<gdb::Connection, Error> {
+    let tell = |address: &str| {
+        let _ = writeln!(std::io::stderr(), "kvm-se: waiting for gdb: target remote {address}");
+    };
+    let place = gdb::Place::parse(place).unwrap_or_else(|| refuse(&format!("--gdb={place}: ports are 0 to 65535")));
+    gdb::Connection::accept(&place, tell).map_err(|error| Error::Option {
+        what: "cannot wait for gdb at",
+        path: place.to_string().into(),
+        source: errno(&error),
+    })
 }
 
 fn syscall_nr(name: &str) -> Option<u32> {

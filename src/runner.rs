@@ -13,13 +13,15 @@ use crate::loader::exec::{self, Program};
 use crate::loader::stack::StackImage;
 use crate::loader::{eh_frame, script};
 use crate::mm::{Access, AddressSpace, Arena, FaultError, LookedFor};
+use crate::proc::debugger::Event;
 use crate::proc::exit::finish;
 use crate::proc::handover::Kept;
 use crate::proc::region::Ends;
 use crate::proc::view::Views;
 use crate::proc::{
-    Answerers, Determinism, End, ExitStatus, Inherited, Process, RunLoop, Sampling, Settings, Task, Threads,
+    Answerers, Debugger, Determinism, End, ExitStatus, Inherited, Process, RunLoop, Sampling, Settings, Task, Threads,
 };
+use crate::reference::gdb;
 use crate::reference::state::StateDump;
 use crate::signal::exception::{self, Fault};
 use crate::signal::extended;
@@ -44,6 +46,8 @@ pub struct Config {
     pub settings: Settings,
     /// What the program before this one left in the same process.
     pub kept: Option<Kept>,
+    /// The debugger.
+    pub gdb: Option<gdb::Connection>,
 }
 
 /// A function that gets the process and the result.
@@ -66,7 +70,7 @@ impl Runner {
         let (machine, mut vcpu) = Machine::new(arena.span(), inherited.kvm, inherited.platform, config.settings.cpu)?;
         let region = config.settings.region.clone();
         let is_linux = !config.settings.layout.is_gem5();
-        let is_watched = config.settings.tracing.is_some();
+        let is_watched = config.settings.tracing.is_some() || config.gdb.is_some();
         let watches_calls = region.as_ref().is_some_and(|region| region.watches_calls());
         if is_linux && config.observer.is_none() && !is_watched && !watches_calls {
             machine.answer_calls(&mut vcpu)?;
@@ -117,6 +121,7 @@ impl Runner {
             threads: Threads::default(),
             answerers: Answerers::default(),
             ends,
+            debugger: config.gdb.as_ref().map(|_| Debugger::new().map(Arc::new)).transpose().map_err(Error::Setup)?,
             sampling,
             determinism,
             has_refused: AtomicBool::new(false),
@@ -128,6 +133,9 @@ impl Runner {
         }
         let mut task = Task::new(vcpu, Arc::new(process), inherited.mask);
         task.set_seat(seat);
+        if let (Some(connection), Some(debugger)) = (config.gdb, task.process.debugger.clone()) {
+            gdb::serve(&task, debugger, connection).map_err(Error::Setup)?;
+        }
         Ok(Self { task })
     }
 
@@ -200,6 +208,7 @@ fn write_state(task: &mut Task) -> Result<(), Error> {
 fn step(task: &mut Task, observer: Option<&Observer>) -> Result<Option<End>, Error> {
     task.retire();
     while let Some(info) = task.next_signal() {
+        let Some(info) = task.show_signal(info)? else { continue };
         task.trace_signal(&info);
         if let Some(tracer) = tracer(observer).filter(|_| task.is_inside_region()) {
             tracer.signal(&info);
@@ -230,7 +239,13 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
     match trap {
         Trap::Syscall => {
             task.bus_errors = 0;
-            Ok(syscall::dispatch(task, observer))
+            let nr = task.vcpu.regs().syscall_nr();
+            task.stop_at_call(Event::Call, nr)?;
+            let end = syscall::dispatch(task, observer);
+            if end.is_none() {
+                task.stop_at_call(Event::Returned, nr)?;
+            }
+            Ok(end)
         }
         Trap::PageFault { addr, code } => match page_fault(task, addr, code)? {
             Some(fault) => match m5ops::at_load(task, addr) {
@@ -290,6 +305,9 @@ fn deliver(task: &mut Task, fault: &Fault, observer: Option<&Observer>) -> Resul
     }
     if let Some(tracer) = tracer(observer).filter(|_| task.is_inside_region()) {
         tracer.fault(fault);
+    }
+    if !task.show_fault(fault)? {
+        return Ok(None);
     }
     task.trace_fault(fault);
     if task.has_timeline() {

@@ -57,11 +57,23 @@ impl Breakpoints {
         Ok(())
     }
 
+    /// The same in other memory, that the program can write.
+    ///
+    /// # Errors
+    /// `EFAULT` if it cannot.
+    pub(super) fn set_in_data(&self, mm: &AddressSpace, addr: u64) -> Result<(), Errno> {
+        let mut state = self.when_nobody_steps();
+        let mut old = [0];
+        mm.copy_in(UserAddr::new(addr), &mut old)?;
+        mm.copy_out(UserAddr::new(addr), &[INT3])?;
+        state.places.entry(addr).or_insert(old[0]);
+        Ok(())
+    }
+
     /// Has threads stop there no more.
     pub(super) fn clear(&self, mm: &AddressSpace, addr: u64) {
         if let Some(old) = self.when_nobody_steps().places.remove(&addr) {
-            // It fails where the code is no longer mapped.
-            let _ = mm.text_poke(UserAddr::new(addr), &[INT3], &[old]);
+            give_back(mm, addr, old);
         }
     }
 
@@ -134,6 +146,15 @@ impl Breakpoints {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts back what belongs there. It fails where that is no longer mapped.
+fn give_back(mm: &AddressSpace, addr: u64, old: u8) {
+    let at = UserAddr::new(addr);
+    let mut found = [0];
+    if mm.text_poke(at, &[INT3], &[old]).is_err() && mm.copy_in(at, &mut found).is_ok() && found == [INT3] {
+        let _ = mm.copy_out(at, &[old]);
     }
 }
 

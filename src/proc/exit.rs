@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use nix::unistd::{Pid, getpid};
 
+use super::debugger::Report;
 use super::{Process, Task};
 use crate::Error;
 use crate::abi::UserAddr;
@@ -121,6 +122,9 @@ impl Process {
         }
         if let Some(tracing) = self.settings.tracing.as_ref().filter(|_| self.settings.is_first_process()) {
             tracing.end();
+        }
+        if let (Some(debugger), Ok(status)) = (&self.debugger, &result) {
+            debugger.end(Report::Ended(*status));
         }
         self.run_loop.report(self, &result);
         self.leave_run();

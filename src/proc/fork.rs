@@ -151,7 +151,8 @@ fn hold_all(process: &Process) -> (MmGuard<'_>, impl Sized) {
     let ends = process.ends.as_ref().map(|ends| ends.hold());
     let meter = process.sampling.as_ref().map(|sampling| sampling.hold());
     let tracing = process.settings.tracing.as_ref().map(|tracing| tracing.hold());
-    let watching = (ends, meter, tracing);
+    let debugger = process.debugger.as_ref().map(|debugger| debugger.hold());
+    let watching = (ends, meter, tracing, debugger);
     let outer = (watching, process.limits.hold(), process.threads.hold(), process.mm.machine().hold_vcpus());
     let mm = process.mm.hold();
     let leaves = (
@@ -177,6 +178,9 @@ fn become_child(task: &mut Task, plan: ForkPlan, state: &VcpuState, shares_descr
     }
     if let Some(tracing) = &task.process.settings.tracing {
         tracing.forget();
+    }
+    if let Some(debugger) = task.process.debugger.clone() {
+        debugger.forget(&task.process.mm);
     }
     task.begin();
     task.restart_exitless();

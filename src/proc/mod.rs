@@ -5,6 +5,7 @@ mod answerers;
 mod breakpoint;
 pub mod clone;
 pub mod counting;
+pub mod debugger;
 pub mod determinism;
 pub mod exit;
 pub mod exitless;
@@ -31,6 +32,7 @@ pub mod trace;
 pub mod view;
 
 pub use answerers::Answerers;
+pub use debugger::Debugger;
 pub use determinism::Determinism;
 pub use exit::{End, ExitStatus};
 pub use handover::Handover;

@@ -11,7 +11,9 @@ use nix::sys::stat::fstat;
 use super::aio::AsyncIo;
 use super::region::Ends;
 use super::view::{Views, path_at};
-use super::{Answerers, Determinism, End, ExitStatus, HardLimits, Missing, Sampling, Settings, Task, Threads};
+use super::{
+    Answerers, Debugger, Determinism, End, ExitStatus, HardLimits, Missing, Sampling, Settings, Task, Threads,
+};
 use crate::Error;
 use crate::abi::{Errno, PageRange, UserAddr};
 use crate::loader::functions;
@@ -48,6 +50,8 @@ pub struct Process {
     pub answerers: Answerers,
     /// Where its region of interest begins and ends in its code, if it does there.
     pub ends: Option<Arc<Ends>>,
+    /// Its debugger, if it has one.
+    pub debugger: Option<Arc<Debugger>>,
     /// How it is profiled, if it is.
     pub sampling: Option<Sampling>,
     /// What makes the run deterministic, if it is.
@@ -74,6 +78,7 @@ impl Process {
             threads: Threads::sharing_memory(&self.threads),
             answerers: Answerers::default(),
             ends: self.ends.clone(),
+            debugger: self.debugger.clone(),
             sampling: self.sampling.as_ref().map(Sampling::sharing_memory),
             determinism: self.determinism.as_ref().map(Determinism::sharing_memory),
             has_refused: AtomicBool::new(false),

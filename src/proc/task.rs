@@ -7,6 +7,7 @@ use nix::unistd::Pid;
 
 use super::breakpoint::Visit;
 use super::counting::Counted;
+use super::debugger::Debugged;
 use super::determinism::{Board, Seat};
 use super::exitless::Exitless;
 use super::sampling::Sampled;
@@ -53,6 +54,8 @@ pub struct Task {
     pub(super) counted: Option<Box<Counted>>,
     /// How it is traced, if it is.
     pub(super) traced: Option<Box<Traced>>,
+    /// How it is debugged, if it is.
+    pub(super) debugged: Option<Box<Debugged>>,
     /// The breakpoint that it is at.
     pub(super) visit: Visit,
     /// The breakpoint (GVA) that it has come to and the run loop has not looked at.
@@ -103,6 +106,7 @@ impl Task {
             sampled: None,
             counted: None,
             traced: None,
+            debugged: None,
             visit: None,
             reached: None,
             watches_calls,
@@ -262,9 +266,10 @@ impl Task {
 
     #[inline]
     fn enter_machine(&mut self) -> Result<Trap, VmError> {
-        match self.process.ends.clone() {
-            None => self.process.mm.machine().run(&mut self.vcpu),
-            Some(ends) => self.run_in_region(&ends),
+        match (&self.process.debugger, &self.process.ends) {
+            (None, None) => self.process.mm.machine().run(&mut self.vcpu),
+            (Some(debugger), _) => self.run_debugged(&debugger.clone()),
+            (None, Some(ends)) => self.run_in_region(&ends.clone()),
         }
     }
 

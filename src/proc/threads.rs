@@ -40,6 +40,11 @@ impl Threads {
         self.lock().contains_key(&tid)
     }
 
+    /// Ids of all of them.
+    pub fn tids(&self) -> Vec<i32> {
+        self.lock().keys().copied().collect()
+    }
+
     /// What the thread `tid` said by set_robust_list(2), if it is one of this process.
     pub fn robust_list(&self, tid: i32) -> Option<RobustList> {
         self.lock().get(&tid).cloned()

@@ -71,6 +71,7 @@ fn execute(task: &mut Task, request: &Request) -> SysResult {
         leave_memory(task);
         task.become_first();
         task.leave_trace();
+        task.leave_debugger();
         let errno = ready.execute(&task.process.settings);
         task.signals.let_in();
         task.resume_sampling();

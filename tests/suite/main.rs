@@ -18,6 +18,7 @@
 mod command_line;
 mod compare;
 mod determinism;
+mod gdb;
 mod invocation;
 mod machine;
 mod memory_counts;
@@ -77,6 +78,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     trials.extend(stat::trials());
     trials.extend(determinism::trials());
     trials.extend(models::trials());
+    trials.extend(gdb::trials());
     trials.extend(stress::trials());
     trials.extend(trace::trials());
     trials.extend(races::trials()?);

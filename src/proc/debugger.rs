@@ -1,0 +1,591 @@
+//! A debugger's view of the guest's threads: where they stop, what they show there, and how they go on.
+//!
+//! All threads stop when one has something to report (all-stop). A thread stops by itself, before it enters guest mode, and
+//! leaves its registers where the debugger finds and changes them. Children run freely; one that shares the memory passes
+//! breakpoints by.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::unistd::{Pid, getpid};
+
+use super::breakpoint::{Breakpoints, Stop};
+use super::step::{Step, is_behind};
+use super::{ExitStatus, Task};
+use crate::abi::{Errno, UserAddr};
+use crate::mm::AddressSpace;
+use crate::signal::exception::Fault;
+use crate::signal::held::SigInfo;
+use crate::sys::capture;
+use crate::vm::{Trap, VmError};
+use crate::x86::effects::{self, Access, Effects};
+use crate::x86::operand::MAX_LEN;
+use crate::x86::state::State;
+
+/// How long a thread that does not stop is waited for: it may be in a call of the host's that nothing interrupts.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why a thread stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The program is about to begin, or the debugger wanted it.
+    Interrupt,
+    /// At a breakpoint.
+    Breakpoint,
+    /// The step that it was to make is made.
+    Step,
+    /// Memory that is watched was used.
+    Watch(Watchpoint),
+    /// This signal is about to be delivered.
+    Signal(i32),
+    /// It is about to make the system call of this number.
+    Call(u64),
+    /// It has made it.
+    Returned(u64),
+}
+
+/// What the debugger is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// All threads have stopped, because of the one with this id.
+    Stopped(i32, Event),
+    /// The process has ended.
+    Ended(ExitStatus),
+    /// It goes on in a way that cannot be followed: another program is executed.
+    Gone,
+}
+
+/// Memory that is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watchpoint {
+    /// GVA.
+    pub addr: u64,
+    /// Bytes.
+    pub len: u64,
+    /// Do reads count?
+    pub reads: bool,
+    /// Do writes count?
+    pub writes: bool,
+}
+
+impl Watchpoint {
+    fn is_hit(&self, access: &Access) -> bool {
+        let counts = self.reads && access.is_read || self.writes && access.is_written;
+        let end = access.addr.saturating_add(access.len as u64);
+        counts && access.addr < self.addr.saturating_add(self.len) && self.addr < end
+    }
+}
+
+/// Which system calls are reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Catch {
+    /// None.
+    #[default]
+    Nothing,
+    /// All.
+    All,
+    /// Those of these numbers.
+    Some(BTreeSet<u64>),
+}
+
+/// What a thread does next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Motion {
+    /// It runs.
+    #[default]
+    Continue,
+    /// It executes one instruction, and more as long as rip is in the range.
+    Step(Range<u64>),
+    /// It stays where it is.
+    Hold,
+}
+
+/// How a thread goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Action {
+    /// What it does.
+    pub motion: Motion,
+    /// The signal that is delivered to it first, in place of that which it stopped for.
+    pub signal: Option<i32>,
+}
+
+/// A stopped thread.
+#[derive(Clone, Debug)]
+pub struct Parked {
+    /// Its registers.
+    pub state: State,
+    /// The number of the system call that it is about to make or has just made.
+    pub call: Option<u64>,
+    is_changed: bool,
+}
+
+impl Parked {
+    /// To change its registers.
+    pub fn state_mut(&mut self) -> &mut State {
+        self.is_changed = true;
+        &mut self.state
+    }
+}
+
+/// What a debugger and the threads of a process share.
+#[derive(Debug)]
+pub struct Debugger {
+    process: Pid,
+    breakpoints: Breakpoints,
+    is_attached: AtomicBool,
+    state: Mutex<Shared>,
+    changed: Condvar,
+    bell: (PipeReader, PipeWriter),
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    is_stopped: bool,
+    report: Option<Report>,
+    /// Has the debugger been told of the end?
+    is_over: bool,
+    parked: BTreeMap<i32, Parked>,
+    actions: BTreeMap<i32, Action>,
+    /// For threads without an action of their own.
+    others: Motion,
+    catch: Catch,
+    watchpoints: Vec<Watchpoint>,
+}
+
+/// What a debugged thread is at.
+#[derive(Debug, Default)]
+pub(super) struct Debugged {
+    action: Action,
+    /// Where the step began that it is to make.
+    step_from: Option<u64>,
+    /// The call that it is at.
+    call: Option<u64>,
+    /// A signal that the debugger sends, and is not told of.
+    injected: Option<i32>,
+    effects: Effects,
+}
+
+impl Debugger {
+    /// For the calling process, whose threads stop before their first instruction.
+    ///
+    /// # Errors
+    /// Those of pipe(2).
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            process: getpid(),
+            breakpoints: Breakpoints::default(),
+            is_attached: AtomicBool::new(true),
+            state: Mutex::new(Shared { is_stopped: true, ..Shared::default() }),
+            changed: Condvar::new(),
+            bell: io::pipe()?,
+        })
+    }
+
+    /// Readable when there is a report.
+    pub fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.0.as_fd()
+    }
+
+    /// The report, for which the bell rang. All threads have stopped then, but for those that cannot.
+    pub fn take_report(&self, tids: impl Fn() -> Vec<i32>) -> Option<Report> {
+        let _ = (&self.bell.0).read(&mut [0]);
+        let report = self.lock().report.take();
+        if matches!(report, Some(Report::Stopped(..))) {
+            self.wait_until_parked(tids);
+        }
+        report
+    }
+
+    /// Waits until all of the threads have stopped, as far as they can.
+    pub fn wait_until_parked(&self, tids: impl Fn() -> Vec<i32>) {
+        const PAUSE: Duration = Duration::from_millis(10);
+        let end = Instant::now() + PATIENCE;
+        let mut state = self.lock();
+        loop {
+            let running: Vec<i32> = tids().into_iter().filter(|tid| !state.parked.contains_key(tid)).collect();
+            if running.is_empty() || Instant::now() > end || matches!(state.report, Some(Report::Ended(_))) {
+                return;
+            }
+            for tid in running {
+                let _ = capture::kick(self.process, Pid::from_raw(tid));
+            }
+            state = self.changed.wait_timeout(state, PAUSE).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Has all threads stop, and that reported of the thread `tid`.
+    pub fn interrupt(&self, tid: i32) {
+        let mut state = self.lock();
+        if !state.is_stopped {
+            self.stop_all(&mut state, tid, Event::Interrupt);
+        }
+    }
+
+    /// Lets threads go on, each by its action; those without one by `others`.
+    pub fn resume(&self, actions: BTreeMap<i32, Action>, others: Motion) {
+        let mut state = self.lock();
+        (state.actions, state.others, state.is_stopped) = (actions, others, false);
+        self.changed.notify_all();
+    }
+
+    /// Lets all threads go on for good, with no breakpoint left.
+    pub fn detach(&self, mm: &AddressSpace) {
+        self.breakpoints.clear_all(mm);
+        self.is_attached.store(false, Ordering::SeqCst);
+        let mut state = self.lock();
+        (state.is_stopped, state.is_over, state.others) = (false, true, Motion::Continue);
+        state.actions.clear();
+        self.changed.notify_all();
+    }
+
+    /// The debugger has been told that there is no more to come.
+    pub fn note_told(&self) {
+        self.lock().is_over = true;
+        self.changed.notify_all();
+    }
+
+    /// Looks at a stopped thread, and may change its registers; `None` if it has not stopped.
+    pub fn with_parked<T>(&self, tid: i32, act: impl FnOnce(&mut Parked) -> T) -> Option<T> {
+        self.lock().parked.get_mut(&tid).map(act)
+    }
+
+    /// Has threads stop at `addr`.
+    ///
+    /// # Errors
+    /// `EFAULT` if nothing can be written there.
+    pub fn set_breakpoint(&self, mm: &AddressSpace, addr: u64) -> Result<(), Errno> {
+        self.breakpoints.set(mm, addr).or_else(|_| self.breakpoints.set_in_data(mm, addr))
+    }
+
+    /// Has threads stop there no more.
+    pub fn clear_breakpoint(&self, mm: &AddressSpace, addr: u64) {
+        self.breakpoints.clear(mm, addr);
+    }
+
+    /// Puts what the program has at breakpoints to the bytes that were read at `addr`.
+    pub fn hide_breakpoints(&self, addr: u64, bytes: &mut [u8]) {
+        self.breakpoints.hide(addr, bytes);
+    }
+
+    /// Has threads stop that use this memory.
+    pub fn watch(&self, watchpoint: Watchpoint) {
+        self.lock().watchpoints.push(watchpoint);
+    }
+
+    /// Forgets one of those; returns whether there was one.
+    pub fn unwatch(&self, watchpoint: Watchpoint) -> bool {
+        let mut state = self.lock();
+        let place = state.watchpoints.iter().position(|other| *other == watchpoint);
+        place.map(|place| state.watchpoints.swap_remove(place)).is_some()
+    }
+
+    /// Has these system calls reported.
+    pub fn catch(&self, catch: Catch) {
+        self.lock().catch = catch;
+    }
+
+    /// The process ends, or executes another program. Returns when the debugger knows.
+    pub(super) fn end(&self, report: Report) {
+        if !self.is_of_caller() {
+            return;
+        }
+        let mut state = self.lock();
+        state.report = Some(report);
+        state.is_stopped = false;
+        self.ring();
+        let _told = self.changed.wait_timeout_while(state, PATIENCE, |state| !state.is_over);
+    }
+
+    /// Keeps its locks from being held by another thread while what it returns lives.
+    pub(super) fn hold(&self) -> impl Sized + '_ {
+        (self.breakpoints.hold(), self.lock())
+    }
+
+    /// In a process that was just made by fork(2): it is no one's, and its code its own.
+    pub(super) fn forget(&self, mm: &AddressSpace) {
+        self.is_attached.store(false, Ordering::SeqCst);
+        self.breakpoints.restart();
+        self.breakpoints.clear_all(mm);
+    }
+
+    /// Does it debug the calling process?
+    fn is_of_caller(&self) -> bool {
+        self.is_attached.load(Ordering::SeqCst) && self.process == getpid()
+    }
+
+    /// To be told that a thread has something to report, which is then all threads' stop; that of another thread may come
+    /// first.
+    fn stop_all(&self, state: &mut Shared, tid: i32, event: Event) {
+        state.is_stopped = true;
+        state.report = Some(Report::Stopped(tid, event));
+        self.ring();
+    }
+
+    fn ring(&self) {
+        // There is never more than one in it.
+        let _ = (&self.bell.1).write(&[0]);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn action(&self, tid: i32) -> Action {
+        self.actions.get(&tid).cloned().unwrap_or_else(|| Action { motion: self.others.clone(), signal: None })
+    }
+
+    fn must_wait(&self, tid: i32) -> bool {
+        self.is_stopped || self.action(tid).motion == Motion::Hold
+    }
+}
+
+impl Task {
+    /// Runs user code as the debugger wants.
+    pub(super) fn run_debugged(&mut self, debugger: &Debugger) -> Result<Trap, VmError> {
+        if !debugger.is_of_caller() {
+            return self.pass_breakpoints(debugger);
+        }
+        let mut debugged = self.debugged.take().unwrap_or_default();
+        let result = self.run_as_told(debugger, &mut debugged);
+        self.debugged = Some(debugged);
+        result
+    }
+
+    fn pass_breakpoints(&mut self, debugger: &Debugger) -> Result<Trap, VmError> {
+        loop {
+            if let Stop::Trap(trap) = self.run_to_breakpoint(&debugger.breakpoints)? {
+                return Ok(trap);
+            }
+        }
+    }
+
+    fn run_as_told(&mut self, debugger: &Debugger, debugged: &mut Debugged) -> Result<Trap, VmError> {
+        self.park(debugger, debugged, None)?;
+        loop {
+            if let Some(signal) = debugged.action.signal.take() {
+                debugged.injected = Some(signal);
+                let _ = self.signals.hold(SigInfo::sent(signal, libc::SI_USER, getpid().as_raw(), 0));
+            }
+            if debugged.injected.is_some() || !debugger.is_of_caller() {
+                return Ok(Trap::Kicked);
+            }
+            let rip = self.vcpu.regs().rip;
+            let is_stepping = matches!(debugged.action.motion, Motion::Step(_));
+            if is_stepping && debugged.step_from.is_some_and(|from| from != rip) {
+                self.park(debugger, debugged, Some(Event::Step))?;
+                continue;
+            }
+            let watchpoints = debugger.lock().watchpoints.clone();
+            if !is_stepping && watchpoints.is_empty() {
+                match self.run_to_breakpoint(&debugger.breakpoints)? {
+                    Stop::Trap(trap) => return Ok(trap),
+                    Stop::Breakpoint(_) => self.park(debugger, debugged, Some(Event::Breakpoint))?,
+                }
+                continue;
+            }
+            if let Some(trap) = self.step_as_told(debugger, debugged, &watchpoints)? {
+                return Ok(trap);
+            }
+        }
+    }
+
+    /// One instruction. Returns the trap that the runner is to answer first.
+    fn step_as_told(
+        &mut self,
+        debugger: &Debugger,
+        debugged: &mut Debugged,
+        watchpoints: &[Watchpoint],
+    ) -> Result<Option<Trap>, VmError> {
+        let place = (self.vcpu.regs().rip, self.vcpu.regs().rsp);
+        let used = if watchpoints.is_empty() { Vec::new() } else { self.accesses(debugged)? };
+        if debugged.step_from.is_none() && debugger.breakpoints.byte(place.0).is_some() {
+            self.visit = None;
+            self.park(debugger, debugged, Some(Event::Breakpoint))?;
+            return Ok(None);
+        }
+        let trap = match self.step_by_breakpoints(&debugger.breakpoints)? {
+            Step::Done => None,
+            Step::Trap(trap) => Some(trap),
+        };
+        if trap.as_ref().is_some_and(|trap| !is_behind(trap)) {
+            return Ok(trap);
+        }
+        let hit = watchpoints.iter().find(|watchpoint| used.iter().any(|access| watchpoint.is_hit(access)));
+        if let Some(hit) = hit {
+            self.park(debugger, debugged, Some(Event::Watch(*hit)))?;
+            return Ok(trap);
+        }
+        let rip = self.vcpu.regs().rip;
+        match &debugged.action.motion {
+            _ if trap.is_some() => {}
+            Motion::Step(range) if range.contains(&rip) && debugger.breakpoints.byte(rip).is_none() => {
+                debugged.step_from = Some(rip);
+                self.park(debugger, debugged, None)?;
+            }
+            Motion::Step(_) => self.park(debugger, debugged, Some(Event::Step))?,
+            _ => {
+                // Breakpoints count again.
+                debugged.step_from = None;
+                self.park(debugger, debugged, None)?;
+            }
+        }
+        Ok(trap)
+    }
+
+    /// The memory that the next instruction uses.
+    fn accesses(&mut self, debugged: &mut Debugged) -> Result<Vec<Access>, VmError> {
+        let mut code = [0; MAX_LEN];
+        let rip = self.vcpu.regs().rip;
+        let len = self.process.mm.copy_in_partly(UserAddr::new(rip), &mut code);
+        let Some(instruction) = effects::decode(&code[..len], rip) else { return Ok(Vec::new()) };
+        let state = self.state()?;
+        Ok(debugged.effects.accesses(&instruction, &state))
+    }
+
+    fn state(&mut self) -> Result<State, VmError> {
+        Ok(State::new(*self.vcpu.regs(), self.vcpu.segment_bases()?, self.vcpu.extended_state()?))
+    }
+
+    /// Stops here with `event`, if there is one, and as long as the debugger wants.
+    fn park(&mut self, debugger: &Debugger, debugged: &mut Debugged, event: Option<Event>) -> Result<(), VmError> {
+        let tid = self.tid().as_raw();
+        let mut event = event;
+        let mut state = debugger.lock();
+        if event.is_none() && !state.must_wait(tid) {
+            if debugged.step_from.is_none() {
+                self.take_action(debugged, state.action(tid));
+            }
+            return Ok(());
+        }
+        drop(state);
+        let parked = Parked { state: self.state()?, call: debugged.call, is_changed: false };
+        state = debugger.lock();
+        state.parked.insert(tid, parked);
+        loop {
+            if let Some(event) = event.take_if(|_| !state.is_stopped) {
+                debugger.stop_all(&mut state, tid, event);
+            }
+            debugger.changed.notify_all();
+            state = debugger
+                .changed
+                .wait_while(state, |state| state.must_wait(tid) && !state.is_over)
+                .unwrap_or_else(PoisonError::into_inner);
+            if event.is_none() || state.is_over {
+                break;
+            }
+        }
+        let action = state.action(tid);
+        // A signal is delivered once.
+        if let Some(action) = state.actions.get_mut(&tid) {
+            action.signal = None;
+        }
+        let parked = state.parked.remove(&tid);
+        drop(state);
+        self.visit = None;
+        debugged.step_from = None;
+        self.take_action(debugged, action);
+        match parked.filter(|parked| parked.is_changed) {
+            Some(parked) => self.load(&parked.state),
+            None => Ok(()),
+        }
+    }
+
+    fn take_action(&self, debugged: &mut Debugged, action: Action) {
+        debugged.step_from = matches!(action.motion, Motion::Step(_)).then(|| self.vcpu.regs().rip);
+        debugged.action = action;
+    }
+
+    fn load(&mut self, state: &State) -> Result<(), VmError> {
+        *self.vcpu.regs_mut() = state.regs;
+        self.vcpu.set_segment_bases(state.bases.0, state.bases.1)?;
+        self.vcpu.set_extended_state(state.image)
+    }
+
+    /// Stops with something that happened outside of user code. Returns the signal that the debugger wants delivered.
+    fn stop_with(&mut self, event: Event) -> Result<Option<i32>, VmError> {
+        let Some(debugger) = self.process.debugger.clone().filter(|debugger| debugger.is_of_caller()) else {
+            return Ok(match event {
+                Event::Signal(signal) => Some(signal),
+                _ => None,
+            });
+        };
+        let mut debugged = self.debugged.take().unwrap_or_default();
+        debugged.call = match event {
+            Event::Call(nr) | Event::Returned(nr) => Some(nr),
+            _ => None,
+        };
+        let result = self.park(&debugger, &mut debugged, Some(event));
+        debugged.call = None;
+        let signal = debugged.action.signal.take();
+        self.debugged = Some(debugged);
+        result?;
+        Ok(match event {
+            // Who leaves at a signal leaves it to the program.
+            Event::Signal(signal) if !debugger.is_of_caller() => Some(signal),
+            _ => signal,
+        })
+    }
+
+    /// A signal is about to be delivered. Returns what is to be delivered in its place, if anything is.
+    ///
+    /// # Errors
+    /// KVM's.
+    #[inline]
+    pub fn show_signal(&mut self, info: SigInfo) -> Result<Option<SigInfo>, VmError> {
+        if self.process.debugger.is_none() {
+            return Ok(Some(info));
+        }
+        if let Some(debugged) = &mut self.debugged
+            && debugged.injected.take_if(|signal| *signal == info.signal).is_some()
+        {
+            return Ok(Some(info));
+        }
+        let signal = self.stop_with(Event::Signal(info.signal))?;
+        Ok(signal.map(|signal| if signal == info.signal { info } else { SigInfo::forced(signal) }))
+    }
+
+    /// A fault is about to be delivered as a signal; returns whether it is to be.
+    ///
+    /// # Errors
+    /// KVM's.
+    #[inline]
+    pub fn show_fault(&mut self, fault: &Fault) -> Result<bool, VmError> {
+        Ok(self.process.debugger.is_none() || self.stop_with(Event::Signal(fault.signal))?.is_some())
+    }
+
+    /// It is about to make a system call, or has made it.
+    ///
+    /// # Errors
+    /// KVM's.
+    #[inline]
+    pub fn stop_at_call(&mut self, event: fn(u64) -> Event, nr: u64) -> Result<(), VmError> {
+        match &self.process.debugger {
+            None => Ok(()),
+            Some(debugger) => {
+                let is_caught = match &debugger.lock().catch {
+                    Catch::Nothing => false,
+                    Catch::All => true,
+                    Catch::Some(numbers) => numbers.contains(&nr),
+                };
+                // A step over the call is reported as such, as ptrace(2) does it.
+                let is_stepping = event(nr) == Event::Returned(nr)
+                    && self.debugged.as_ref().is_some_and(|debugged| debugged.step_from.is_some());
+                if is_caught && !is_stepping { self.stop_with(event(nr)).map(drop) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Another program is executed.
+    pub fn leave_debugger(&self) {
+        if let Some(debugger) = &self.process.debugger {
+            debugger.end(Report::Gone);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! gdb's remote protocol: a thread of the runner serves a gdb that connects to a port or a socket.
+
+mod registers;
+mod target;
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gdbstub::common::Signal;
+use gdbstub::conn::ConnectionExt;
+use gdbstub::stub::run_blocking::{BlockingEventLoop, Event as Happened, WaitForStopReasonError};
+use gdbstub::stub::{DisconnectReason, GdbStub, MultiThreadStopReason};
+use gdbstub::target::ext::breakpoints::WatchKind;
+use gdbstub::target::ext::catch_syscalls::CatchSyscallPosition;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use target::Guest;
+
+use crate::proc::debugger::{Event, Report};
+use crate::proc::{Debugger, ExitStatus, Task};
+use crate::sys::{capture, thread};
+
+/// Where gdb connects to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A port of the loopback device.
+    Port(u16),
+    /// A socket in the file system.
+    Path(PathBuf),
+}
+
+impl Place {
+    /// What an option says, which is a port if it has digits alone. `None` if there is no such port.
+    pub fn parse(place: &str) -> Option<Self> {
+        let port = place.strip_prefix(':').unwrap_or(place);
+        if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) {
+            port.parse().ok().map(Self::Port)
+        } else {
+            Some(Self::Path(place.into()))
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(port) => write!(f, "{port}"),
+            Self::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// A socket that nobody listens at any more is replaced.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let is_socket = fs::symlink_metadata(path)?.file_type().is_socket();
+            let refused =
+                UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+            if !is_socket || !refused {
+                return Err(error);
+            }
+            fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        result => result,
+    }
+}
+
+/// A gdb that has connected.
+#[derive(Debug)]
+pub struct Connection(Stream);
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Connection {
+    /// Waits for a gdb. `tell` is called with what its command `target remote` is to be told.
+    ///
+    /// # Errors
+    /// Those of socket(2), bind(2) and accept(2).
+    pub fn accept(place: &Place, tell: impl FnOnce(&str)) -> io::Result<Self> {
+        match place {
+            Place::Port(port) => {
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, *port))?;
+                tell(&format!("{}", listener.local_addr()?));
+                let (stream, _) = listener.accept()?;
+                stream.set_nodelay(true)?;
+                Self::above_guest(stream.as_fd()).map(|fd| Self(Stream::Tcp(fd.into())))
+            }
+            Place::Path(path) => {
+                let listener = bind(path)?;
+                tell(&path.display().to_string());
+                let accepted = listener.accept();
+                // Nobody else can connect to it.
+                let _ = fs::remove_file(Path::new(path));
+                let (stream, _) = accepted?;
+                Self::above_guest(stream.as_fd()).map(|fd| Self(Stream::Unix(fd.into())))
+            }
+        }
+    }
+
+    fn above_guest(fd: BorrowedFd<'_>) -> io::Result<std::os::fd::OwnedFd> {
+        use std::os::fd::AsRawFd;
+        crate::sys::duplicate_above_guest(fd.as_raw_fd())
+    }
+
+    fn reader(&self) -> &dyn AsFd {
+        match &self.0 {
+            Stream::Tcp(stream) => stream,
+            Stream::Unix(stream) => stream,
+        }
+    }
+}
+
+impl gdbstub::conn::Connection for Connection {
+    type Error = io::Error;
+
+    fn write(&mut self, byte: u8) -> io::Result<()> {
+        self.write_all(&[byte])
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.0 {
+            Stream::Tcp(stream) => Write::write_all(stream, bytes),
+            Stream::Unix(stream) => Write::write_all(stream, bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl ConnectionExt for Connection {
+    fn read(&mut self) -> io::Result<u8> {
+        let mut byte = [0];
+        match &mut self.0 {
+            Stream::Tcp(stream) => stream.read_exact(&mut byte)?,
+            Stream::Unix(stream) => stream.read_exact(&mut byte)?,
+        }
+        Ok(byte[0])
+    }
+
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        let mut fds = [PollFd::new(self.reader().as_fd(), PollFlags::POLLIN)];
+        let ready = poll(&mut fds, PollTimeout::ZERO)?;
+        if ready == 0 { Ok(None) } else { self.read().map(Some) }
+    }
+}
+
+/// Serves `connection` from now on, in a thread that ends with it. The guest of `task` has not begun.
+///
+/// # Errors
+/// Those of clone(2).
+pub fn serve(task: &Task, debugger: Arc<Debugger>, connection: Connection) -> io::Result<()> {
+    let (process, first) = (task.process.clone(), task.tid());
+    // It blocks all signals for good.
+    task.signals.hold_off().map_err(|_| io::ErrorKind::Interrupted)?;
+    let spawned = thread::spawn((process, debugger, connection), move |(process, debugger, connection)| {
+        capture::send_on_to(first);
+        let mut guest = Guest::new(process, debugger);
+        guest.wait_for_start();
+        let ended = GdbStub::new(connection).run_blocking::<Loop>(&mut guest);
+        match ended {
+            Ok(DisconnectReason::TargetExited(_) | DisconnectReason::TargetTerminated(_)) => guest.note_told(),
+            Ok(DisconnectReason::Kill) => guest.kill(),
+            Ok(DisconnectReason::Disconnect) => guest.detach(),
+            Err(error) => {
+                if !guest.is_gone() {
+                    tracing::warn!("gdb is gone, the program goes on without it: {error}");
+                }
+                guest.detach();
+            }
+        }
+    });
+    task.signals.let_in();
+    spawned.map_err(|_| io::ErrorKind::WouldBlock.into())
+}
+
+/// Waits for what comes first, from gdb or from the guest.
+enum Loop {}
+
+impl BlockingEventLoop for Loop {
+    type Target = Guest;
+    type Connection = Connection;
+    type StopReason = MultiThreadStopReason<u64>;
+
+    fn wait_for_stop_reason(
+        guest: &mut Guest,
+        connection: &mut Connection,
+    ) -> Result<Happened<Self::StopReason>, WaitForStopReasonError<io::Error, io::Error>> {
+        loop {
+            let debugger = guest.debugger();
+            let mut fds = [
+                PollFd::new(debugger.bell(), PollFlags::POLLIN),
+                PollFd::new(connection.reader().as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) => {}
+                Err(nix::errno::Errno::EINTR) => continue,
+                Err(errno) => return Err(WaitForStopReasonError::Target(errno.into())),
+            }
+            let has_report = fds[0].any() == Some(true);
+            if !has_report {
+                let byte = connection.read().map_err(WaitForStopReasonError::Connection)?;
+                return Ok(Happened::IncomingData(byte));
+            }
+            if let Some(report) = guest.take_report() {
+                return match stop_reason(report) {
+                    Some(reason) => Ok(Happened::TargetStopped(reason)),
+                    None => Err(WaitForStopReasonError::Connection(io::ErrorKind::ConnectionReset.into())),
+                };
+            }
+        }
+    }
+
+    fn on_interrupt(guest: &mut Guest) -> Result<Option<Self::StopReason>, io::Error> {
+        guest.interrupt();
+        // It comes as a report.
+        Ok(None)
+    }
+}
+
+fn stop_reason(report: Report) -> Option<MultiThreadStopReason<u64>> {
+    use MultiThreadStopReason as Reason;
+    let (tid, event) = match report {
+        Report::Stopped(tid, event) => (target::tid(tid), event),
+        Report::Ended(ExitStatus::Code(code)) => return Some(Reason::Exited(code)),
+        Report::Ended(ExitStatus::Signal(signal)) => return Some(Reason::Terminated(target::to_gdb(signal))),
+        Report::Gone => return None,
+    };
+    let called = |number, position| Reason::CatchSyscall { tid: Some(tid), number, position };
+    Some(match event {
+        Event::Interrupt => Reason::SignalWithThread { tid, signal: Signal::SIGINT },
+        Event::Step => Reason::SignalWithThread { tid, signal: Signal::SIGTRAP },
+        Event::Breakpoint => Reason::SwBreak(tid),
+        Event::Watch(watchpoint) => {
+            let kind = match (watchpoint.reads, watchpoint.writes) {
+                (true, true) => WatchKind::ReadWrite,
+                (true, false) => WatchKind::Read,
+                _ => WatchKind::Write,
+            };
+            Reason::Watch { tid, kind, addr: watchpoint.addr }
+        }
+        Event::Signal(signal) => Reason::SignalWithThread { tid, signal: target::to_gdb(signal) },
+        Event::Call(nr) => called(nr, CatchSyscallPosition::Entry),
+        Event::Returned(nr) => called(nr, CatchSyscallPosition::Return),
+    })
+}

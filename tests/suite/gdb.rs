@@ -1,0 +1,209 @@
+//! gdb by `--gdb`: the same script says the same of a program natively and under kvm-se.
+
+use libtest_mimic::{Completion, Trial};
+
+use crate::invocation::Invocation;
+use crate::machine::{Outcome, find_program, kvm_trial, package, tool_not_installed, trial};
+use crate::report::{difference, text};
+
+/// Scripts by what they show, each after the program's start.
+const SCRIPTS: &[(&str, &str)] = &[
+    (
+        "breakpoints_and_steps",
+        "break add\ncontinue\nbacktrace\ninfo args\nup\nprint argc\ndown\nfinish\nstepi\nnexti\nnext\nstep\ninfo breakpoints\n\
+         tbreak worker\ndelete 1\ncontinue\nbacktrace 1\ncontinue\ncontinue",
+    ),
+    (
+        "registers",
+        "break add\ncontinue\nprint $edi\nprint $esi\nprint $eflags\nprint $cs\nprint $st0\nprint $mxcsr\n\
+         set $xmm1.v4_int32[2] = 77\nprint $xmm1.v4_int32\nset $ymm3.v8_int32[6] = 5\nprint $ymm3.v8_int32\nset $rdi = 9\nset $r15 = 12\nstepi\nprint $r15\n\
+         print $xmm1.v4_int32\nprint $ymm3.v8_int32\nprint $fs_base != 0\nprint $gs_base\nprint $orig_rax\ndelete\ncontinue",
+    ),
+    (
+        "watchpoints",
+        "break main\ncontinue\nwatch counter\ncontinue\ncontinue\nbacktrace 1\ndelete\nbreak worker\ncontinue\nrwatch counter\ncontinue\n\
+         delete\ncontinue",
+    ),
+    (
+        "signals",
+        "handle SIGUSR1 stop print\ncontinue\nbreak on_signal\ncontinue\nbacktrace -frame-info location-and-address\nfinish\n\
+         print counter\ncontinue",
+    ),
+    ("signals_taken_away", "handle SIGUSR1 stop print\nbreak on_signal\ncontinue\nsignal 0"),
+    ("signals_of_its_own", "break add\ncontinue\ndelete\nhandle SIGUSR1 stop print\nsignal SIGUSR1\ncontinue"),
+    ("system_calls", "break 38\ncontinue\ncatch syscall write\ncontinue\ncontinue\nstepi\ndelete\nnext\ncontinue"),
+    (
+        "threads",
+        "break worker\ncontinue\ninfo threads\nprint $_thread\nbreak add\ncontinue\ncontinue\ndelete\nnext\nnext\nfinish\n\
+         continue",
+    ),
+    (
+        "one_thread_alone",
+        "break worker\ncontinue\nset scheduler-locking on\nnext\nnext\nnext\nset scheduler-locking off\ncontinue",
+    ),
+    (
+        "changes",
+        "break add\ncontinue\nreturn 40\nset var counter = 7\nprint add(20, 22)\ndelete\nbreak 45\ncontinue\nset var ratio = 2.5\n\
+         print text\nset var text[0] = 'j'\ndetach",
+    ),
+    ("ends_by_a_signal", "break add\ncontinue\ndelete\nsignal SIGKILL"),
+];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let script = |&(name, script): &(&'static str, &'static str)| {
+        kvm_trial(format!("gdb::{name}"), move || as_natively(script, ""))
+    };
+    let mut trials: Vec<Trial> = SCRIPTS.iter().map(script).collect();
+    trials.push(kvm_trial("gdb::interrupts".into(), || as_natively(INTERRUPTED, "spin")));
+    trials.push(kvm_trial("gdb::one_that_dies_leaves_the_program".into(), dies));
+    trials.push(kvm_trial("gdb::kill_ends_the_program".into(), killed));
+    trials.push(kvm_trial("gdb::nonsense_leaves_the_program".into(), nonsense));
+    trials.push(trial("gdb::a_place_that_is_taken_is_refused".into(), taken));
+    trials
+}
+
+/// gdb itself is interrupted, as by a key.
+const INTERRUPTED: &str = "break 48\ncontinue\n\
+    python import threading, os, time; threading.Thread(target=lambda: (time.sleep(0.5), os.kill(os.getpid(), 2))).start()\n\
+    continue\nprint spins > 0\nthread apply all print goes_on\nset var goes_on = 0\ncontinue";
+
+/// Builds the program, and has gdb execute the script natively and under kvm-se.
+fn as_natively(script: &str, arguments: &str) -> Outcome {
+    if find_program("gdb").is_none() || find_program("gcc").is_none() {
+        return tool_not_installed("gdb");
+    }
+    let source = package().join("testprogs/guests/debugged.c");
+    let shell = format!(
+        "gcc -g -O0 -o debugged {} -lpthread || exit 1\n\
+         printf '%s\\n' 'set pagination off' 'set confirm off' 'set style enabled off' 'handle SIGUSR1 nostop noprint' \"$SCRIPT\" > script\n\
+         gdb -nx -batch -ex 'starti {arguments} > native.out' -x script ./debugged > native.log 2>&1 < /dev/null\n\
+         \"$0\" --gdb ./socket ./debugged {arguments} > guest.out 2> guest.err &\n\
+         while kill -0 $! && ! [ -S socket ]; do sleep 0.02; done\n\
+         gdb -nx -batch -ex 'target remote ./socket' -x script ./debugged > guest.log 2>&1 < /dev/null\n\
+         wait\ncat guest.err >&2",
+        source.display()
+    );
+    let finished = Invocation::shell(&shell)?.env("SCRIPT", script).patient().run()?;
+    let read = |name: &str| finished.read(name).map(|content| text(&content));
+    let (native, guest) = (normalised(&read("native.log")?), normalised(&read("guest.log")?));
+    if native.lines().count() < 4 {
+        return Err(format!("gdb says little of the native program:\n{native}").into());
+    }
+    if native != guest {
+        return Err(difference(native.as_bytes(), guest.as_bytes()).into());
+    }
+    let (native, guest) = (finished.read("native.out")?, finished.read("guest.out")?);
+    if native != guest {
+        return Err(difference(&native, &guest).into());
+    }
+    Ok(Completion::Completed)
+}
+
+/// What is neither the same natively nor of interest: addresses, ids and names of threads, where the start is.
+fn normalised(log: &str) -> String {
+    const NOISE: [&str; 13] = [
+        "warning:",
+        "[New ",
+        "[Switching to",
+        "[Thread ",
+        "Using host libthread_db",
+        "Program stopped.",
+        "_start () from",
+        "No such file or directory",
+        "detached]",
+        "Target Id",
+        // Where another thread waits.
+        "futex",
+        "clone3 ()",
+        "):",
+    ];
+    let lines = log.lines().filter(|line| !line.is_empty() && !NOISE.iter().any(|noise| line.contains(noise)));
+    lines.map(without_names).collect::<Vec<_>>().join("\n")
+}
+
+/// A line without addresses, and without what names threads and processes.
+fn without_names(line: &str) -> String {
+    let line = replaced(line, "0x", |rest| rest.find(|c: char| !c.is_ascii_hexdigit()).filter(|len| *len > 8));
+    let line = replaced(&line, "process ", |rest| rest.find(|c: char| !c.is_ascii_digit()));
+    let line = replaced(&line, "Thread 1.", |rest| rest.find(|c: char| !c.is_ascii_digit()));
+    let line = replaced(&line, "Thread N (LWP ", |rest| rest.find(')').map(|len| len + 1));
+    let words: Vec<&str> = line.split_whitespace().filter(|word| *word != "\"debugged\"").collect();
+    let line = words.join(" ").replace("Thread N (LWP N", "Thread 1.N");
+    line.replace("Program received", "Thread 1 received").replace("Thread 1 hit ", "")
+}
+
+/// Puts N to what follows `mark`, as long as `len` says, wherever it says so.
+fn replaced(line: &str, mark: &str, len: impl Fn(&str) -> Option<usize>) -> String {
+    let mut parts = line.split(mark);
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let padded = format!("{part} ");
+        match len(&padded).filter(|len| *len <= part.len()) {
+            Some(len) if mark == "0x" => all += &format!("N{}", &part[len..]),
+            Some(len) => all += &format!("{mark}N{}", &part[len..]),
+            None => all += &format!("{mark}{part}"),
+        }
+    }
+    all
+}
+
+/// The gdb is killed; the program goes on.
+fn dies() -> Outcome {
+    let Some(gdb) = find_program("gdb") else { return tool_not_installed("gdb") };
+    let shell = format!(
+        "\"$0\" --gdb ./socket /bin/sh -c 'echo goes on; exit 5' &\npid=$!\n\
+         while kill -0 $pid && ! [ -S socket ]; do sleep 0.02; done\n\
+         {} -nx -batch -ex 'target remote ./socket' -ex 'python import os; os.kill(os.getpid(), 9)' > /dev/null 2>&1\n\
+         wait $pid",
+        gdb.display()
+    );
+    goes_on(&shell)
+}
+
+fn killed() -> Outcome {
+    let Some(gdb) = find_program("gdb") else { return tool_not_installed("gdb") };
+    let shell = format!(
+        "\"$0\" --gdb ./socket /bin/sh -c 'echo goes on' &\npid=$!\n\
+         while kill -0 $pid && ! [ -S socket ]; do sleep 0.02; done\n\
+         {} -nx -batch -ex 'set confirm off' -ex 'target remote ./socket' -ex kill > /dev/null 2>&1\n\
+         wait $pid",
+        gdb.display()
+    );
+    let finished = Invocation::shell(&shell)?.patient().run()?;
+    if !finished.stdout.is_empty() || finished.ending != crate::invocation::Ending::Code(128 + 9) {
+        return Err(finished.report().into());
+    }
+    Ok(Completion::Completed)
+}
+
+/// Something else than gdb connects, says what no gdb says, and leaves.
+fn nonsense() -> Outcome {
+    goes_on(
+        "\"$0\" --gdb ./socket /bin/sh -c 'echo goes on; exit 5' &\npid=$!\n\
+         while kill -0 $pid && ! [ -S socket ]; do sleep 0.02; done\n\
+         python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect(\"socket\"); \
+         s.send(b\"$vCont;zzz#00+++$g#67$X1,ffffffffffff:#99\\x03garbage\"); s.close()'\n\
+         wait $pid",
+    )
+}
+
+fn goes_on(shell: &str) -> Outcome {
+    let finished = Invocation::shell(shell)?.patient().run()?;
+    if finished.stdout != b"goes on\n" || finished.ending != crate::invocation::Ending::Code(5) {
+        return Err(finished.report().into());
+    }
+    Ok(Completion::Completed)
+}
+
+fn taken() -> Outcome {
+    let finished = Invocation::kvm_se()?.file("place", b"")?.args(["--gdb", "./place", "/bin/true"]).run()?;
+    let said = text(&finished.stderr);
+    if !said.contains("cannot wait for gdb at ./place: address already in use") {
+        return Err(finished.report().into());
+    }
+    let finished = Invocation::kvm_se()?.args(["stat", "--gdb", "4711", "/bin/true"]).run()?;
+    if !text(&finished.stderr).contains("--gdb is for programs that are run") {
+        return Err(finished.report().into());
+    }
+    Ok(Completion::Completed)
+}
