@@ -358,6 +358,9 @@ impl Vcpu {
             }
             return Trap::Syscall;
         }
+        if is_software(vector) {
+            self.forget_last_exception();
+        }
         if vector != Vector::PF {
             return Trap::Exception { vector, code };
         }
@@ -411,9 +414,25 @@ impl Vcpu {
     }
 
     /// Has KVM begun to deliver an exception to the user code at rip?
+    ///
+    /// Of those that `int` makes it says the number alone (`kvm_vcpu_ioctl_x86_get_vcpu_events` in
+    /// `arch/x86/kvm/x86.c`), though a software KVM has rip behind the instruction already.
     fn has_exception(&mut self) -> bool {
         let events = if self.syncs_events { Ok(self.fd.sync_regs_mut().events) } else { self.fd.get_vcpu_events() };
-        events.is_ok_and(|events| events.exception.injected != 0 || events.exception.pending != 0)
+        events.is_ok_and(|events| {
+            let exception = events.exception;
+            exception.injected != 0 || exception.pending != 0 || is_software(Vector(exception.nr))
+        })
+    }
+
+    /// So that [`Self::has_exception`] does not find one that was delivered.
+    fn forget_last_exception(&mut self) {
+        let events = self.fd.get_vcpu_events().map(|mut events| {
+            events.exception.nr = 0;
+            events
+        });
+        // If it is found, a kick waits for the exit after it.
+        let _ = events.and_then(|events| self.fd.set_vcpu_events(&events));
     }
 
     /// It will be kicked often: makes kicks cheaper, and other exits dearer by a few nanoseconds.
@@ -714,6 +733,11 @@ macro_rules! same_fields {
 
 fn user_regs(regs: &kvm_regs) -> UserRegs {
     same_fields!(regs, UserRegs { rax rbx rcx rdx rsi rdi rsp rbp r8 r9 r10 r11 r12 r13 r14 r15 rip rflags })
+}
+
+/// Exceptions of `int3` and `into`.
+fn is_software(vector: Vector) -> bool {
+    [Vector::BP, Vector::OF].contains(&vector)
 }
 
 fn kvm_regs_of(regs: &UserRegs) -> kvm_regs {
