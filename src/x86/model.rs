@@ -195,13 +195,13 @@ impl CpuModel {
 
     /// Names of what it has and this host does not.
     pub fn missing_on_host(self) -> Vec<&'static str> {
-        /// What only an operating system uses.
-        const OF_SYSTEMS: [&str; 16] = [
+        /// What only an operating system uses; and AMD's name for what SSE has of MMX, which Intel does not say twice.
+        const NOT_MISSED: [&str; 17] = [
             "vme", "de", "pse", "msr", "pae", "mce", "apic", "sep", "mtrr", "pge", "mca", "pat", "pse36", "monitor",
-            "tce", "fxsr_opt",
+            "tce", "fxsr_opt", "mmxext",
         ];
         let (xcr0, _) = self.xcr0();
-        let lacks = |(name, word, bit, _): &Feature| host_word(*word) >> bit & 1 == 0 && !OF_SYSTEMS.contains(name);
+        let lacks = |(name, word, bit, _): &Feature| host_word(*word) >> bit & 1 == 0 && !NOT_MISSED.contains(name);
         let mut missing: Vec<&str> =
             FEATURES.iter().filter(|feature| self.has(feature) && lacks(feature)).map(|(name, ..)| *name).collect();
         if self.is_fixed() && host_xcr0() & xcr0 != xcr0 {
