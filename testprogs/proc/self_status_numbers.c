@@ -68,7 +68,8 @@ int main(int argc, char **argv) {
     CHECK_EQ(number_in("/proc/self/status", "VmSize"), size + (16 << 10));
     CHECK_EQ(number_in("/proc/self/status", "VmData"), locals + (16 << 10));
     long rss = number_in("/proc/self/status", "VmRSS"), anon = number_in("/proc/self/status", "RssAnon");
-    CHECK(rss > 0 && rss <= size);
+    // The kernel's own count may be some pages off (`percpu_counter`).
+    CHECK(rss > 0 && rss <= size + 1024);
     memset(memory, 1, 16 << 20);
     long grown = number_in("/proc/self/status", "VmRSS") - rss;
     CHECK(grown > 15 << 10 && grown < 18 << 10);

@@ -252,8 +252,8 @@ static void timers(void) {
     CHECK_OK(timer_create(CLOCK_MONOTONIC, &event, &timer));
     answer_some();
     struct itimerspec often = {.it_interval.tv_nsec = 5000000, .it_value.tv_nsec = 5000000}, never = {0};
-    CHECK_OK(timer_settime(timer, 0, &often, NULL));
     sigprocmask(SIG_BLOCK, &usr1, NULL);
+    CHECK_OK(timer_settime(timer, 0, &often, NULL));
     struct timespec start, now;
     clock_gettime(CLOCK_MONOTONIC, &start);
     do {

@@ -62,7 +62,7 @@ static void *nothing(void *argument) { return argument; }
 
 // Bursts alone and bursts beside others take turns.
 static void come_and_go(void) {
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 8; i++) {
         pthread_t thread;
         read_at_random(400, (unsigned)i);
         REQUIRE(pthread_create(&thread, NULL, i % 2 ? use_files : nothing, NULL) == 0);

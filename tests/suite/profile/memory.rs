@@ -57,13 +57,14 @@ fn program() -> Result<String, Failed> {
     Ok(Program::profiled("memory")?.executable()?.display().to_string())
 }
 
-/// For each use as many milliseconds as several intervals of 40 ms take.
+/// For each use as many milliseconds as several intervals take.
 fn milliseconds() -> String {
-    time_limit(600).as_secs().to_string()
+    time_limit(720).as_secs().to_string()
 }
 
+/// In milliseconds. Each finds the pages of the one before unused, so a thousand of them are faults first.
 fn interval() -> String {
-    time_limit(40).as_secs().to_string()
+    time_limit(120).as_secs().to_string()
 }
 
 fn rows(run: &Finished, file: &str) -> Result<Vec<Row>, Failed> {
