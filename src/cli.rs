@@ -278,7 +278,7 @@ impl Options {
         }
         let state = self.dump_state.as_deref().map(|path| open_trace(Some(path))).transpose()?;
         let is_json = self.dump_state.as_ref().is_some_and(|path| path.extension().is_some_and(|it| it == "json"));
-        Ok(Some(Arc::new(Stop { state, is_json })))
+        Ok(Some(Arc::new(Stop { state, is_json, has_stopped: false.into() })))
     }
 
     /// The program and its arguments, for people.

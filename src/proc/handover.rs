@@ -201,7 +201,8 @@ impl Handover {
         let (folds_repeats, to_skip) = (reader.word()? != 0, reader.word()?);
         let (is_traced, stops, is_json) = (reader.word()? != 0, reader.word()? != 0, reader.word()? != 0);
         settings.tracing = is_traced.then(|| Arc::new(Tracing::by(tracing, folds_repeats, to_skip)));
-        settings.stop = stops.then(|| Arc::new(Stop { state: state.map(File::from), is_json }));
+        settings.stop =
+            stops.then(|| Arc::new(Stop { state: state.map(File::from), is_json, has_stopped: false.into() }));
         let seat = usize::try_from(reader.word()?).ok()?;
         let mask = SigSet::from_bits(reader.word()?);
         let ignored = SigSet::from_bits(reader.word()?);

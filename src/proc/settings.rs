@@ -6,6 +6,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use nix::unistd::Pid;
 
@@ -67,6 +68,8 @@ pub struct Stop {
     pub state: Option<File>,
     /// Is it JSON?
     pub is_json: bool,
+    /// Has a thread come to the point, if that is a count?
+    pub has_stopped: AtomicBool,
 }
 
 /// What m5ops may do.

@@ -16,6 +16,7 @@ pub use point::{M5_POINTS, Point, Span};
 
 use super::Task;
 use super::sampling::now;
+use super::settings::Stop;
 use super::shared_memory::SharedMemory;
 
 const LEN: usize = 4096;
@@ -35,6 +36,8 @@ mod word {
     pub(super) const PASSED_TO: usize = 32;
     /// Odd while the words above are being changed.
     pub(super) const CHANGES: usize = 40;
+    /// Has a thread been told that the run stops here?
+    pub(super) const STOPPED: usize = 48;
 }
 
 /// What a thread comes by.
@@ -144,6 +147,11 @@ impl Region {
         value(self.load(word::SINCE), self.load(word::BEFORE))
     }
 
+    /// Is the caller the first to ask?
+    fn is_first_to_stop(&self) -> bool {
+        self.word(word::STOPPED).swap(1, Ordering::AcqRel) == 0
+    }
+
     fn begin(&self) -> bool {
         let change = (OUTSIDE, now());
         let has_begun =
@@ -206,12 +214,17 @@ impl Task {
         }
     }
 
-    /// Does the run stop here? Not to be asked for each exit.
+    /// Does the run stop here, with this thread? Not to be asked for each exit.
     #[cold]
     pub fn stops(&mut self) -> bool {
         let settings = &self.process.settings;
         let is_counted_out = settings.tracing.as_ref().is_some_and(|tracing| tracing.is_counted_out());
-        self.has_stopped = settings.stop.is_some() && (is_counted_out || !self.is_inside_region());
+        let comes_first = |stop: &Stop| match &settings.region {
+            Some(region) => region.is_first_to_stop(),
+            None => !stop.has_stopped.swap(true, Ordering::AcqRel),
+        };
+        let is_at_end = is_counted_out || !self.is_inside_region();
+        self.has_stopped = is_at_end && settings.stop.as_deref().is_some_and(comes_first);
         if self.has_stopped
             && let Some(ends) = &self.process.ends
         {

@@ -260,6 +260,9 @@ impl Task {
         let ends = self.process.ends.clone();
         loop {
             let turn = tracing.turns.take();
+            if tracing.is_over() || tracing.is_counted_out() {
+                return Ok(Trap::Kicked);
+            }
             if ends.as_ref().is_some_and(|ends| self.comes_to_breakpoint(&ends.breakpoints)) {
                 return Ok(Trap::Kicked);
             }
