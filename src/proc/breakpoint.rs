@@ -97,6 +97,15 @@ impl Breakpoints {
         }
     }
 
+    /// The other way round: has what belongs there be what `code` has, and puts the breakpoints into that.
+    pub(super) fn keep(&self, addr: u64, code: &mut [u8]) {
+        for (place, old) in self.when_nobody_steps().places.range_mut(addr..addr.saturating_add(code.len() as u64)) {
+            if let Some(byte) = usize::try_from(place - addr).ok().and_then(|index| code.get_mut(index)) {
+                *old = std::mem::replace(byte, INT3);
+            }
+        }
+    }
+
     /// Keeps threads from stepping, coming and going while what it returns lives.
     pub(super) fn hold(&self) -> impl Sized + '_ {
         self.when_nobody_steps()

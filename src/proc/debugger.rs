@@ -17,7 +17,7 @@ use nix::unistd::{Pid, getpid};
 use super::breakpoint::{Breakpoints, Stop};
 use super::step::{Step, is_behind};
 use super::{ExitStatus, Task};
-use crate::abi::{Errno, UserAddr};
+use crate::abi::Errno;
 use crate::mm::AddressSpace;
 use crate::signal::exception::Fault;
 use crate::signal::held::SigInfo;
@@ -267,6 +267,12 @@ impl Debugger {
         self.breakpoints.clear(mm, addr);
     }
 
+    /// Has what belongs at breakpoints be what `bytes` have there, which are to be written at `addr`; puts to these what
+    /// stands there.
+    pub fn keep_breakpoints(&self, addr: u64, bytes: &mut [u8]) {
+        self.breakpoints.keep(addr, bytes);
+    }
+
     /// Puts what the program has at breakpoints to the bytes that were read at `addr`.
     pub fn hide_breakpoints(&self, addr: u64, bytes: &mut [u8]) {
         self.breakpoints.hide(addr, bytes);
@@ -341,6 +347,15 @@ impl Shared {
         self.actions.get(&tid).cloned().unwrap_or_else(|| Action { motion: self.others.clone(), signal: None })
     }
 
+    /// The same, to be done now. Its signal is delivered once.
+    fn take_action(&mut self, tid: i32) -> Action {
+        let action = self.action(tid);
+        if let Some(action) = self.actions.get_mut(&tid) {
+            action.signal = None;
+        }
+        action
+    }
+
     fn must_wait(&self, tid: i32) -> bool {
         self.is_stopped || self.action(tid).motion == Motion::Hold
     }
@@ -404,7 +419,7 @@ impl Task {
         watchpoints: &[Watchpoint],
     ) -> Result<Option<Trap>, VmError> {
         let place = (self.vcpu.regs().rip, self.vcpu.regs().rsp);
-        let used = if watchpoints.is_empty() { Vec::new() } else { self.accesses(debugged)? };
+        let used = if watchpoints.is_empty() { Vec::new() } else { self.accesses(debugger, debugged)? };
         if debugged.step_from.is_none() && debugger.breakpoints.byte(place.0).is_some() {
             self.visit = None;
             self.park(debugger, debugged, Some(Event::Breakpoint))?;
@@ -440,10 +455,11 @@ impl Task {
     }
 
     /// The memory that the next instruction uses.
-    fn accesses(&mut self, debugged: &mut Debugged) -> Result<Vec<Access>, VmError> {
+    fn accesses(&mut self, debugger: &Debugger, debugged: &mut Debugged) -> Result<Vec<Access>, VmError> {
         let mut code = [0; MAX_LEN];
         let rip = self.vcpu.regs().rip;
-        let len = self.process.mm.copy_in_partly(UserAddr::new(rip), &mut code);
+        let len = self.process.mm.original_code(rip, &mut code);
+        debugger.hide_breakpoints(rip, &mut code[..len]);
         let Some(instruction) = effects::decode(&code[..len], rip) else { return Ok(Vec::new()) };
         let state = self.state()?;
         Ok(debugged.effects.accesses(&instruction, &state))
@@ -460,7 +476,7 @@ impl Task {
         let mut state = debugger.lock();
         if event.is_none() && !state.must_wait(tid) {
             if debugged.step_from.is_none() {
-                self.take_action(debugged, state.action(tid));
+                self.take_action(debugged, state.take_action(tid));
             }
             return Ok(());
         }
@@ -481,11 +497,7 @@ impl Task {
                 break;
             }
         }
-        let action = state.action(tid);
-        // A signal is delivered once.
-        if let Some(action) = state.actions.get_mut(&tid) {
-            action.signal = None;
-        }
+        let action = state.take_action(tid);
         let parked = state.parked.remove(&tid);
         drop(state);
         self.visit = None;

@@ -194,9 +194,10 @@ impl MultiThreadBase for Guest {
 
     fn write_addrs(&mut self, addr: u64, bytes: &[u8], _: Tid) -> TargetResult<(), Self> {
         let (mm, at) = (&self.process.mm, UserAddr::new(addr));
-        let mut old = vec![0; bytes.len()];
-        let written =
-            mm.copy_out(at, bytes).is_ok() || mm.copy_in(at, &mut old).is_ok() && mm.text_poke(at, &old, bytes).is_ok();
+        let (mut bytes, mut old) = (bytes.to_vec(), vec![0; bytes.len()]);
+        self.debugger.keep_breakpoints(addr, &mut bytes);
+        let written = mm.copy_out(at, &bytes).is_ok()
+            || mm.copy_in(at, &mut old).is_ok() && mm.text_poke(at, &old, &bytes).is_ok();
         if written { Ok(()) } else { Err(TargetError::Errno(EFAULT)) }
     }
 
