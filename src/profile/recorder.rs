@@ -523,8 +523,9 @@ impl Session {
     /// Reads what has been added to the log.
     fn read_log(&mut self, is_over: bool) {
         let board = self.board.clone();
-        let is_over = is_over || self.gives_up_record();
-        while let Some((bytes, next)) = board.read_log(self.log, is_over) {
+        // Who writes those behind it may be alive.
+        let mut gives_up = self.gives_up_record();
+        while let Some((bytes, next)) = board.read_log(self.log, is_over || std::mem::take(&mut gives_up)) {
             self.log = next;
             match Record::of(&bytes) {
                 Some(Record::Image { image, pid, time, name }) => {
