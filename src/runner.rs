@@ -17,6 +17,7 @@ use crate::proc::debugger::Event;
 use crate::proc::exit::finish;
 use crate::proc::handover::Kept;
 use crate::proc::region::Ends;
+use crate::proc::step::Step;
 use crate::proc::view::Views;
 use crate::proc::{
     Answerers, Debugger, Determinism, End, ExitStatus, Inherited, Process, RunLoop, Sampling, Settings, Task, Threads,
@@ -247,13 +248,12 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
             }
             Ok(end)
         }
-        Trap::PageFault { addr, code } => match page_fault(task, addr, code)? {
-            Some(fault) => match m5ops::at_load(task, addr) {
-                Some(end) => Ok(end),
-                None => deliver(task, &fault, observer),
-            },
-            None => Ok(None),
+        Trap::PageFault { addr, code } if task.writes_own_text(addr, code) => match task.step_over_own_text()? {
+            Step::Done => Ok(None),
+            Step::Trap(Trap::PageFault { addr, code }) => on_page_fault(task, addr, code, observer),
+            Step::Trap(trap) => answer(task, trap, observer),
         },
+        Trap::PageFault { addr, code } => on_page_fault(task, addr, code, observer),
         Trap::BusError => match on_bus_error(task) {
             Some(fault) => deliver(task, &fault, observer),
             None => Ok(None),
@@ -314,6 +314,21 @@ fn deliver(task: &mut Task, fault: &Fault, observer: Option<&Observer>) -> Resul
         task.note_signal(&signal_name(fault.signal));
     }
     Ok(task.deliver_fault(fault)?.map(End::Process))
+}
+
+fn on_page_fault(
+    task: &mut Task,
+    addr: u64,
+    code: PageFaultCode,
+    observer: Option<&Observer>,
+) -> Result<Option<End>, Error> {
+    match page_fault(task, addr, code)? {
+        Some(fault) => match m5ops::at_load(task, addr) {
+            Some(end) => Ok(end),
+            None => deliver(task, &fault, observer),
+        },
+        None => Ok(None),
+    }
 }
 
 /// Resolves a page fault, or says what it is.

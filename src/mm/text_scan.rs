@@ -2,7 +2,8 @@
 //! ([`crate::x86::model`]), are replaced in code before the guest can execute it.
 //!
 //! Only pages that have been looked at get entries that allow execution, and then none that allow writing: a write takes
-//! the right to execute away again, and the page is looked at anew when it is next executed.
+//! the right to execute away again, and the page is looked at anew when it is next executed. An instruction that writes to
+//! its own page has both for its one step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -15,9 +16,10 @@ use crate::abi::mman::Prot;
 use crate::abi::{Errno, PAGE_SIZE, PageRange, UserAddr};
 use crate::sys::map;
 use crate::x86::model::{Fate, InstructionSet};
+use crate::x86::operand::MAX_LEN;
 use crate::x86::paging::Entry;
 use crate::x86::telling::{self, UD2_SECOND, Verdict};
-use crate::x86::{CpuModel, sweep};
+use crate::x86::{CpuModel, effects, sweep};
 
 /// Code that cannot be written is looked at in pieces of so many bytes.
 const AROUND: u64 = 16 * PAGE_SIZE;
@@ -61,6 +63,8 @@ pub(super) struct TextScan {
     replaced: BTreeMap<u64, Replaced>,
     /// Bytes that were left although they may be such an instruction.
     left: BTreeMap<u64, Verdict>,
+    /// Pages of the instruction that is executed now and writes to them.
+    opened: Option<PageRange>,
 }
 
 /// A byte of code.
@@ -73,8 +77,8 @@ struct Replaced {
 impl AddressSpace {
     /// Looks at all code from now on. To be called before anything is mapped.
     pub fn scan_text(&self, looked_for: LookedFor) {
-        let (scanned, replaced, left) = Default::default();
-        let _ = self.text_scan.set(Mutex::new(TextScan { looked_for, scanned, replaced, left }));
+        let (scanned, replaced, left, opened) = Default::default();
+        let _ = self.text_scan.set(Mutex::new(TextScan { looked_for, scanned, replaced, left, opened }));
     }
 
     /// Must pages of this kind be looked at before they are executed?
@@ -94,6 +98,35 @@ impl AddressSpace {
             }
         }
         len
+    }
+
+    /// Would the code at `rip` that writes to `addr` take the right to execute it away from itself?
+    pub fn is_write_to_own_text(&self, addr: u64, rip: u64) -> bool {
+        let Some(scan) = self.text_scan() else { return false };
+        let page = addr / PAGE_SIZE * PAGE_SIZE;
+        scan.scanned.contains(&page) && own_pages(rip).is_some_and(|own| own.contains(addr))
+    }
+
+    /// Has `step` execute the instruction at `rip`, which may write to its own pages meanwhile. They are looked at anew.
+    pub fn with_open_text<T>(&self, rip: u64, step: impl FnOnce() -> T) -> T {
+        let open = |pages| {
+            if let Some(mut scan) = self.text_scan() {
+                scan.opened = pages;
+            }
+        };
+        let pages = own_pages(rip);
+        open(pages);
+        let result = step();
+        open(None);
+        let inner = self.lock();
+        for part in
+            pages.into_iter().flat_map(|pages| inner.vmas.iter_range(pages)).filter(|part| self.is_scanned(part.vma))
+        {
+            // Taking them makes the next execution look.
+            let _ = self.take_entries(part.range, part.vma);
+            self.forget_text(part.range);
+        }
+        result
     }
 
     /// Where bytes were left that may be executed as such an instruction; with `true`, by ordinary code.
@@ -162,6 +195,13 @@ impl AddressSpace {
         if self.copy_in(UserAddr::new(addr), &mut byte).is_err() && vma.prot.contains(Prot::READ) {
             return Err(FaultError::Bus);
         }
+        let is_open = self.text_scan().and_then(|scan| scan.opened).is_some_and(|pages| pages.contains(page));
+        if is_open && is_writable {
+            if access == Access::Fetch {
+                self.scan(inner, one, addr, (whole, vma)).map_err(|_| FaultError::Bus)?;
+            }
+            return self.give_entries(one, Rights::All);
+        }
         if access != Access::Fetch {
             let is_executable = self.text_scan().is_some_and(|scan| scan.scanned.contains(&page));
             if access == Access::Write && is_executable {
@@ -190,8 +230,8 @@ impl AddressSpace {
     fn give_entries(&self, range: PageRange, rights: Rights) -> Result<(), FaultError> {
         let gpa = self.machine.back(self.arena.hva(range.start())).map_err(FaultError::Vm)?;
         let mut entry = Entry::USER;
-        entry.set(Entry::WRITE, rights == Rights::Data(true));
-        entry.set(Entry::NO_EXECUTE, rights != Rights::Execute);
+        entry.set(Entry::WRITE, matches!(rights, Rights::Data(true) | Rights::All));
+        entry.set(Entry::NO_EXECUTE, matches!(rights, Rights::Data(_)));
         self.machine.map_pages(range.start(), range.end(), gpa, entry).map_err(FaultError::Vm)
     }
 
@@ -322,7 +362,7 @@ impl AddressSpace {
         const REP: u8 = 0xf3;
         const LONGEST: u64 = 15;
         let code = self.code(addr..addr + LONGEST);
-        match instructions.fate(&telling::first(&code, addr)?) {
+        match instructions.fate(&effects::decode(&code, addr)?) {
             Fate::Executed => None,
             Fate::Refused => Some((addr, Replaced { original: code[0], by: NO_INSTRUCTION })),
             Fate::WithoutPrefix => {
@@ -384,4 +424,11 @@ enum Rights {
     Execute,
     /// Writing, or not.
     Data(bool),
+    /// Both.
+    All,
+}
+
+/// Pages of an instruction.
+fn own_pages(rip: u64) -> Option<PageRange> {
+    PageRange::around(UserAddr::new(rip), MAX_LEN as u64)
 }

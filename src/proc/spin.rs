@@ -12,7 +12,7 @@ use super::Task;
 use super::step::Step;
 use crate::abi::UserAddr;
 use crate::vm::VmError;
-use crate::x86::{UserRegs, operand, telling};
+use crate::x86::{UserRegs, effects, operand, telling};
 
 /// Steps in which a loop must have been found.
 const MOST_STEPS: usize = 4096;
@@ -51,10 +51,7 @@ impl Task {
 
     /// The thread, which is at the first of the states of a loop, goes to the one with the lowest address.
     fn go_to_lowest(&mut self, states: &[UserRegs]) -> Result<bool, VmError> {
-        let Some(lowest) = states.iter().min_by_key(|state| (state.rip, state.rax, state.rcx, state.rdx, state.rsp))
-        else {
-            return Ok(false);
-        };
+        let Some(lowest) = states.iter().min_by_key(|state| (state.rip, **state)) else { return Ok(false) };
         for _ in states {
             if self.vcpu.regs() == lowest {
                 return Ok(true);
@@ -70,7 +67,7 @@ impl Task {
         let regs = *self.vcpu.regs();
         let mut code = [0; operand::MAX_LEN];
         let len = self.process.mm.original_code(regs.rip, &mut code);
-        let Some(instruction) = telling::first(&code[..len], regs.rip) else { return Ok(Stepped::No) };
+        let Some(instruction) = effects::decode(&code[..len], regs.rip) else { return Ok(Stepped::No) };
         if telling::tells(&instruction) || is_special(instruction.mnemonic()) {
             return Ok(Stepped::No);
         }

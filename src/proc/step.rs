@@ -8,12 +8,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
 use super::Task;
-use crate::abi::UserAddr;
+use crate::abi::{TASK_SIZE, UserAddr};
 use crate::vm::{Trap, VmError};
 use crate::x86::descriptor::USER_DS;
 use crate::x86::effects;
 use crate::x86::operand::{self, MAX_LEN};
-use crate::x86::{RFlags, Vector};
+use crate::x86::{PageFaultCode, RFlags, Vector};
 
 /// What a step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,10 @@ impl Task {
         }
         let is_own = before.rflags & RFlags::TF.bits() != 0;
         self.vcpu.regs_mut().rflags |= RFlags::TF.bits();
-        let result = self.process.mm.machine().run(&mut self.vcpu);
+        let result = match self.process.mm.machine().run(&mut self.vcpu) {
+            Ok(Trap::PageFault { addr, code }) if self.writes_own_text(addr, code) => self.run_with_open_text(),
+            result => result,
+        };
         if is_own {
             return result.map(Step::Trap);
         }
@@ -72,6 +75,41 @@ impl Task {
             self.clear_pushed_flag();
         }
         if is_step { Ok(Step::Done) } else { result.map(Step::Trap) }
+    }
+
+    /// Is it a fault of an instruction that writes to its own page, which only code that has been looked at cannot?
+    pub fn writes_own_text(&self, addr: u64, code: PageFaultCode) -> bool {
+        code.contains(PageFaultCode::WRITE) && self.process.mm.is_write_to_own_text(addr, self.vcpu.regs().rip)
+    }
+
+    /// Executes that instruction.
+    ///
+    /// # Errors
+    /// KVM's.
+    pub fn step_over_own_text(&mut self) -> Result<Step, VmError> {
+        let step = self.step()?;
+        if step == Step::Done {
+            self.vcpu.take_single_step();
+        }
+        Ok(step)
+    }
+
+    fn run_with_open_text(&mut self) -> Result<Trap, VmError> {
+        /// An instruction with its code and its operands lies in no more pages.
+        const MOST_PAGES: u32 = 8;
+        let mm = self.process.mm.clone();
+        mm.with_open_text(self.vcpu.regs().rip, || {
+            let mut trap = mm.machine().run(&mut self.vcpu)?;
+            for _ in 0..MOST_PAGES {
+                match trap {
+                    Trap::PageFault { addr, code } if addr < TASK_SIZE && mm.fault(addr, code.into()).is_ok() => {
+                        trap = mm.machine().run(&mut self.vcpu)?;
+                    }
+                    _ => break,
+                }
+            }
+            Ok(trap)
+        })
     }
 
     /// Is it a move to SS of what is there? It changes nothing, and the debug exception would come one instruction late.

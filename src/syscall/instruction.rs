@@ -9,7 +9,7 @@ use super::deterministic::send_due;
 use crate::proc::Task;
 use crate::proc::determinism::clock;
 use crate::x86::model::Fate;
-use crate::x86::{UserRegs, Vector, telling};
+use crate::x86::{UserRegs, Vector, effects, telling};
 
 /// Bytes of the longest instruction.
 const LONGEST: usize = 15;
@@ -43,7 +43,7 @@ fn instruction_at_rip(task: &Task) -> Option<Instruction> {
     let rip = task.vcpu.regs().rip;
     let mut code = [0; LONGEST];
     let len = task.process.mm.original_code(rip, &mut code);
-    telling::first(&code[..len], rip)
+    effects::decode(&code[..len], rip)
 }
 
 /// Says which instruction is undefined at the task's rip, if it is because the processor that the guest sees lacks it; once a

@@ -65,7 +65,7 @@ impl RFlags {
 }
 
 /// The general registers, instruction pointer and flags of user code, in the order of `kvm_regs`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the CPU's own names")]
 pub struct UserRegs {
     pub rax: u64,

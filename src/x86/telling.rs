@@ -3,6 +3,8 @@
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
 
+use super::effects;
+
 /// `ud2` in place of one: its first byte is theirs, too.
 pub const UD2_SECOND: u8 = 0x0b;
 /// All of them begin so, but for prefixes.
@@ -20,13 +22,7 @@ pub fn tells(instruction: &Instruction) -> bool {
 
 /// The instruction at the start of `code`, which lies at `ip`, if it is one of them.
 pub fn decode(code: &[u8], ip: u64) -> Option<Instruction> {
-    first(code, ip).filter(tells)
-}
-
-/// The instruction at the start of `code`, which lies at `ip`.
-pub fn first(code: &[u8], ip: u64) -> Option<Instruction> {
-    let instruction = Decoder::with_ip(64, code, ip, DecoderOptions::NONE).iter().next()?;
-    (!instruction.is_invalid()).then_some(instruction)
+    effects::decode(code, ip).filter(tells)
 }
 
 /// Where in `code` the bytes are that such an instruction has behind its prefixes: all of them, or those alone that tell

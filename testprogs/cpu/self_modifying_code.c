@@ -33,6 +33,16 @@ int main(void) {
     border[4] = 0x66;
     CHECK_EQ(((function *)border)(0), 0x66332255);
 
+    // A repeated instruction that writes behind itself, beyond its page: mov $200, %ecx; mov $0x90, %al; rep stosb; ret.
+    static const unsigned char repeated[] = {0xb9, 200, 0, 0, 0, 0xb0, 0x90, 0xf3, 0xaa, 0xc3};
+    memcpy(code, repeated, sizeof repeated);
+    code[PAGE + 100] = code[PAGE + 99] = code[PAGE - 101] = 0;
+    ((function *)code)((uint64_t)(code + PAGE - 100));
+    CHECK_EQ(code[PAGE - 101], 0);
+    CHECK_EQ(code[PAGE - 100], 0x90);
+    CHECK_EQ(code[PAGE + 99], 0x90);
+    CHECK_EQ(code[PAGE + 100], 0);
+
     // Changed by a system call: lea 1(%rdi), %rax; ret becomes lea 2(%rdi), %rax; ret.
     static const unsigned char increment[] = {0x48, 0x8d, 0x47, 0x01, 0xc3};
     memcpy(code, increment, sizeof increment);

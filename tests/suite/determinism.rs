@@ -13,11 +13,12 @@ use crate::report::text;
 type Named = (&'static str, fn() -> Outcome);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    const TESTS: [Named; 15] = [
+    const TESTS: [Named; 16] = [
         ("threads", threads),
         ("signals_timers_and_processes", || alike(&[program("signals")?])),
         ("instructions_that_tell", || alike(&[program("tells")?])),
         ("a_jump_into_an_instruction_is_reported", jump),
+        ("code_that_changes_itself", changing),
         ("files", files),
         ("a_thread_that_spins_is_named", spin),
         ("threads_that_wait_without_calls_are_stepped", stepped),
@@ -66,6 +67,17 @@ fn expect(finished: &Finished, is_right: bool) -> Outcome {
 
 fn with_seed(seed: u32, name: &str) -> Result<Finished, Failed> {
     Ok(Invocation::kvm_se()?.arg(format!("--deterministic={seed}")).arg(program(name)?).run()?)
+}
+
+/// Instructions that write to their own pages get on where code is looked at, too.
+fn changing() -> Outcome {
+    let program = Program::named("cpu", "self_modifying_code")?.executable()?;
+    let native = Invocation::native(&program)?.run()?;
+    for options in [&["--deterministic"][..], &["--cpu", "x86-64"]] {
+        let run = Invocation::kvm_se()?.patient().args(options).arg(&program).run()?;
+        expect(&run, run.ending == native.ending && run.stdout == native.stdout)?;
+    }
+    alike(&[program])
 }
 
 fn threads() -> Outcome {
