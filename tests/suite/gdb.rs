@@ -25,6 +25,11 @@ const SCRIPTS: &[(&str, &str)] = &[
          delete\ncontinue",
     ),
     (
+        "code_is_changed_at_a_breakpoint",
+        "set breakpoint always-inserted on\nbreak add\nbreak 17\ncontinue\nset var $at = (char *)$pc\n\
+         print *$at@4 = {0x90, 0x90, 0x90, 0x90}\nx/4xb $at\ncontinue\ndelete\nx/4xb $at",
+    ),
+    (
         "signals",
         "handle SIGUSR1 stop print\ncontinue\nbreak on_signal\ncontinue\nbacktrace -frame-info location-and-address\nfinish\n\
          print counter\ncontinue",
