@@ -180,6 +180,7 @@ fn run(task: &mut Task, observer: Option<&Observer>) -> Result<End, Error> {
             break end;
         }
     };
+    task.end_debugged();
     if task.has_stopped {
         write_state(task)?;
     }

@@ -1,7 +1,8 @@
 //! A debugger's view of the guest's threads: where they stop, what they show there, and how they go on.
 //!
 //! All threads stop when one has something to report (all-stop). A thread stops by itself, before it enters guest mode, and
-//! leaves its registers where the debugger finds and changes them. Children run freely; one that shares the memory passes
+//! leaves its registers where the debugger finds and changes them. One that is in a system call has left them there before, and
+//! goes on waiting: to bring it back would end calls that Linux lets wait on. Children run freely; one that shares the memory passes
 //! breakpoints by.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,9 +123,17 @@ pub struct Parked {
     /// The number of the system call that it is about to make or has just made.
     pub call: Option<u64>,
     is_changed: bool,
+    /// Has it not stopped yet, as the host answers its call?
+    is_in_call: bool,
+    /// Has it been told since how to go on?
+    is_resumed: bool,
 }
 
 impl Parked {
+    fn new(state: State, call: Option<u64>, is_in_call: bool) -> Self {
+        Self { state, call, is_changed: false, is_in_call, is_resumed: false }
+    }
+
     /// To change its registers.
     pub fn state_mut(&mut self) -> &mut State {
         self.is_changed = true;
@@ -230,7 +239,17 @@ impl Debugger {
     pub fn resume(&self, actions: BTreeMap<i32, Action>, others: Motion) {
         let mut state = self.lock();
         (state.actions, state.others, state.is_stopped) = (actions, others, false);
+        let mut disturbed = Vec::new();
+        for (&tid, parked) in state.parked.iter_mut().filter(|(_, parked)| parked.is_in_call) {
+            parked.is_resumed = true;
+            disturbed.extend(parked.is_changed.then_some(tid));
+        }
+        disturbed.extend(state.actions.iter().filter(|(_, action)| action.signal.is_some()).map(|(tid, _)| *tid));
         self.changed.notify_all();
+        drop(state);
+        for tid in disturbed {
+            let _ = capture::kick(self.process, Pid::from_raw(tid));
+        }
     }
 
     /// Lets all threads go on for good, with no breakpoint left.
@@ -473,16 +492,28 @@ impl Task {
     fn park(&mut self, debugger: &Debugger, debugged: &mut Debugged, event: Option<Event>) -> Result<(), VmError> {
         let tid = self.tid().as_raw();
         let mut event = event;
+        let is_resumed = self.leave_call(debugger)?;
         let mut state = debugger.lock();
         if event.is_none() && !state.must_wait(tid) {
-            if debugged.step_from.is_none() {
+            state.parked.remove(&tid);
+            if is_resumed {
+                self.take_action(debugged, state.take_action(tid));
+                // The call was the step.
+                let mut regs = *self.vcpu.regs();
+                regs.step_back_to_syscall();
+                debugged.step_from = debugged.step_from.map(|_| regs.rip);
+            } else if debugged.step_from.is_none() {
                 self.take_action(debugged, state.take_action(tid));
             }
             return Ok(());
         }
         drop(state);
-        let parked = Parked { state: self.state()?, call: debugged.call, is_changed: false };
+        let mut parked = Parked::new(self.state()?, debugged.call, false);
         state = debugger.lock();
+        if let Some(shown) = state.parked.remove(&tid).filter(|shown| shown.is_changed) {
+            // The debugger was faster.
+            (parked.state, parked.is_changed) = (shown.state, true);
+        }
         state.parked.insert(tid, parked);
         loop {
             if let Some(event) = event.take_if(|_| !state.is_stopped) {
@@ -506,6 +537,36 @@ impl Task {
         match parked.filter(|parked| parked.is_changed) {
             Some(parked) => self.load(&parked.state),
             None => Ok(()),
+        }
+    }
+
+    /// Shows the thread as it is, for as long as the host answers its call.
+    fn show_in_call(&mut self, debugger: &Debugger, nr: u64) -> Result<(), VmError> {
+        if debugger.is_of_caller() {
+            let parked = Parked::new(self.state()?, Some(nr), true);
+            debugger.lock().parked.insert(self.tid().as_raw(), parked);
+            debugger.changed.notify_all();
+        }
+        Ok(())
+    }
+
+    /// If it was shown in a call, makes what was changed there hold. Returns whether it was told to go on there.
+    fn leave_call(&mut self, debugger: &Debugger) -> Result<bool, VmError> {
+        let mut state = debugger.lock();
+        let shown = state.parked.get_mut(&self.tid().as_raw()).filter(|parked| parked.is_in_call);
+        let Some(shown) = shown else { return Ok(false) };
+        let changed = std::mem::take(&mut shown.is_changed).then(|| shown.state.clone());
+        let is_resumed = shown.is_resumed;
+        drop(state);
+        changed.map_or(Ok(()), |state| self.load(&state))?;
+        Ok(is_resumed)
+    }
+
+    /// The thread ends.
+    pub fn end_debugged(&self) {
+        if let Some(debugger) = self.process.debugger.as_ref().filter(|debugger| debugger.is_of_caller()) {
+            debugger.lock().parked.remove(&self.tid().as_raw());
+            debugger.changed.notify_all();
         }
     }
 
@@ -578,7 +639,7 @@ impl Task {
     /// KVM's.
     #[inline]
     pub fn stop_at_call(&mut self, event: fn(u64) -> Event, nr: u64) -> Result<(), VmError> {
-        match &self.process.debugger {
+        match self.process.debugger.clone() {
             None => Ok(()),
             Some(debugger) => {
                 let is_caught = match &debugger.lock().catch {
@@ -589,7 +650,10 @@ impl Task {
                 // A step over the call is reported as such, as ptrace(2) does it.
                 let is_stepping = event(nr) == Event::Returned(nr)
                     && self.debugged.as_ref().is_some_and(|debugged| debugged.step_from.is_some());
-                if is_caught && !is_stepping { self.stop_with(event(nr)).map(drop) } else { Ok(()) }
+                if is_caught && !is_stepping {
+                    self.stop_with(event(nr))?;
+                }
+                if event(nr) == Event::Call(nr) { self.show_in_call(&debugger, nr) } else { Ok(()) }
             }
         }
     }

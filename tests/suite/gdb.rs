@@ -26,7 +26,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ),
     (
         "code_is_changed_at_a_breakpoint",
-        "set breakpoint always-inserted on\nbreak add\nbreak 17\ncontinue\nset var $at = (char *)$pc\n\
+        "set breakpoint always-inserted on\nbreak add\nbreak 19\ncontinue\nset var $at = (char *)$pc\n\
          print *$at@4 = {0x90, 0x90, 0x90, 0x90}\nx/4xb $at\ncontinue\ndelete\nx/4xb $at",
     ),
     (
@@ -36,7 +36,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ),
     ("signals_taken_away", "handle SIGUSR1 stop print\nbreak on_signal\ncontinue\nsignal 0"),
     ("signals_of_its_own", "break add\ncontinue\ndelete\nhandle SIGUSR1 stop print\nsignal SIGUSR1\ncontinue"),
-    ("system_calls", "break 38\ncontinue\ncatch syscall write\ncontinue\ncontinue\nstepi\ndelete\nnext\ncontinue"),
+    ("system_calls", "break 66\ncontinue\ncatch syscall write\ncontinue\ncontinue\nstepi\ndelete\nnext\ncontinue"),
     (
         "threads",
         "break worker\ncontinue\ninfo threads\nprint $_thread\nbreak add\ncontinue\ncontinue\ndelete\nnext\nnext\nfinish\n\
@@ -60,6 +60,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     };
     let mut trials: Vec<Trial> = SCRIPTS.iter().map(script).collect();
     trials.push(kvm_trial("gdb::interrupts".into(), || as_natively(INTERRUPTED, "spin")));
+    trials.push(kvm_trial("gdb::stops_do_not_end_waiting".into(), || as_natively(BESIDE_SLEEP, "sleep")));
     trials.push(kvm_trial("gdb::one_that_dies_leaves_the_program".into(), dies));
     trials.push(kvm_trial("gdb::kill_ends_the_program".into(), killed));
     trials.push(kvm_trial("gdb::nonsense_leaves_the_program".into(), nonsense));
@@ -67,8 +68,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
+/// Stops at a breakpoint ten times while another thread waits.
+const BESIDE_SLEEP: &str = "break add\ncommands\nsilent\nprint a\ncontinue\nend\ncontinue";
+
 /// gdb itself is interrupted, as by a key.
-const INTERRUPTED: &str = "break 48\ncontinue\n\
+const INTERRUPTED: &str = "break 76\ncontinue\n\
     python import threading, os, time; threading.Thread(target=lambda: (time.sleep(0.5), os.kill(os.getpid(), 2))).start()\n\
     continue\nprint spins > 0\nthread apply all print goes_on\nset var goes_on = 0\ncontinue";
 
