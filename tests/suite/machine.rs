@@ -56,6 +56,11 @@ pub(crate) fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Is this machine known to be slow, as an emulated one is?
+pub(crate) fn is_emulated() -> bool {
+    env::var_os("KVM_SE_TIME_FACTOR").is_some()
+}
+
 /// `seconds`, or more on a machine that is known to be slow.
 pub(crate) fn time_limit(seconds: u64) -> Duration {
     let factor = env::var("KVM_SE_TIME_FACTOR").ok().and_then(|factor| factor.parse().ok());

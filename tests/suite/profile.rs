@@ -11,7 +11,7 @@ use std::env;
 use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::invocation::{Ending, Finished, Invocation};
-use crate::machine::{Outcome, kvm_trial, trial};
+use crate::machine::{Outcome, is_emulated, kvm_trial, trial};
 use crate::program::Program;
 
 /// All tests.
@@ -42,10 +42,9 @@ fn shares(reader: &'static formats::Reader) -> Outcome {
     }
     let wanted: usize = env::var("KVM_SE_PROFILE_SAMPLES").ok().and_then(|number| number.parse().ok()).unwrap_or(600);
     // Two emulated processors take turns of milliseconds each.
-    let is_emulated = env::var_os("KVM_SE_TIME_FACTOR").is_some();
     let bound = if wanted >= 20_000 {
         3.0
-    } else if is_emulated {
+    } else if is_emulated() {
         15.0
     } else {
         9.0

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::invocation::{Ending, Finished, Invocation};
-use crate::machine::{Outcome, kvm_trial, trial};
+use crate::machine::{Outcome, is_emulated, kvm_trial, trial};
 use crate::program::Program;
 
 /// All tests.
@@ -163,10 +163,6 @@ fn region(run: &Finished) -> Result<(u64, f64), Failed> {
 /// How far a share may be off: two emulated processors take turns of milliseconds each.
 fn tolerance() -> f64 {
     if is_emulated() { 0.2 } else { 0.1 }
-}
-
-fn is_emulated() -> bool {
-    std::env::var_os("KVM_SE_TIME_FACTOR").is_some()
 }
 
 /// Long regions and many short ones, of a few samples each.
