@@ -190,6 +190,9 @@ fn killed() -> Outcome {
 
 /// Something else than gdb connects, says what no gdb says, and leaves.
 fn nonsense() -> Outcome {
+    if find_program("python3").is_none() {
+        return tool_not_installed("python3");
+    }
     goes_on(
         "\"$0\" --gdb ./socket /bin/sh -c 'echo goes on; exit 5' &\npid=$!\n\
          while kill -0 $pid && ! [ -S socket ]; do sleep 0.02; done\n\

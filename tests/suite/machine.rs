@@ -61,6 +61,11 @@ pub(crate) fn is_emulated() -> bool {
     env::var_os("KVM_SE_TIME_FACTOR").is_some()
 }
 
+/// A test of samples, which a busy machine may spread so that they show nothing: the first of some that succeeds.
+pub(crate) fn sampled(test: fn() -> Outcome) -> Outcome {
+    (0..3).fold(test(), |outcome, _| outcome.or_else(|_| test()))
+}
+
 /// `seconds`, or more on a machine that is known to be slow.
 pub(crate) fn time_limit(seconds: u64) -> Duration {
     let factor = env::var("KVM_SE_TIME_FACTOR").ok().and_then(|factor| factor.parse().ok());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::invocation::{Ending, Finished, Invocation};
-use crate::machine::{Outcome, is_emulated, kvm_trial, trial};
+use crate::machine::{Outcome, is_emulated, kvm_trial, sampled, trial};
 use crate::program::Program;
 
 /// All tests.
@@ -29,12 +29,12 @@ const TESTS: &[Test] = &[
     ("m5ops_read_and_write_files", true, m5ops_read_and_write_files),
     ("refused_m5ops_say_so", true, refused_m5ops_say_so),
     ("m5ops_dump_and_reset_what_stat_counts", true, m5ops_dump_and_reset_what_stat_counts),
-    ("samples_are_of_the_region", true, samples_are_of_the_region),
+    ("samples_are_of_the_region", true, || sampled(samples_are_of_the_region)),
     ("stat_counts_the_region", true, stat_counts_the_region),
     ("traces_are_of_the_region", true, traces_are_of_the_region),
     ("a_region_that_never_begins_is_said", true, a_region_that_never_begins_is_said),
     ("a_region_passes_to_the_next_program", true, a_region_passes_to_the_next_program),
-    ("samples_are_of_the_calls", true, samples_are_of_the_calls),
+    ("samples_are_of_the_calls", true, || sampled(samples_are_of_the_calls)),
     ("functions_of_libraries_are_found", true, functions_of_libraries_are_found),
     ("programs_do_not_see_where_they_are_stopped", true, programs_do_not_see_where_they_are_stopped),
     ("bad_regions_are_refused", false, bad_regions_are_refused),

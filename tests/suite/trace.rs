@@ -8,7 +8,7 @@ mod read;
 use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::invocation::{Ending, Finished, Invocation};
-use crate::machine::{Outcome, find_program, kvm_trial, not_installed, trial};
+use crate::machine::{Outcome, find_program, kvm_trial, tool_not_installed, trial};
 use crate::program::Program;
 
 /// Programs of `testprogs/`, all without libraries.
@@ -109,7 +109,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     };
     let dynamic = DYNAMIC.iter().map(|&(name, words)| {
         kvm_trial(format!("trace::as_natively::{name}"), move || {
-            let Some(program) = find_program(words[0]) else { return not_installed(words[0]) };
+            let Some(program) = find_program(words[0]) else { return tool_not_installed(words[0]) };
             let program = program.display().to_string();
             as_natively(&[&[program.as_str()], &words[1..]].concat())
         })
