@@ -1,9 +1,12 @@
 //! Instruction traces: compared with what ptrace(2) sees of the same program natively, and read by others.
 
+mod differences;
 mod formats;
 mod native;
 mod oracle;
+mod qemu;
 mod read;
+mod rsp;
 
 use libtest_mimic::{Completion, Failed, Trial};
 
@@ -118,7 +121,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         let name = format!("trace::{name}");
         if needs_kvm { kvm_trial(name, test) } else { trial(name, test) }
     });
-    PROGRAMS.iter().flat_map(of_area).chain(dynamic).chain(others).collect()
+    PROGRAMS.iter().flat_map(of_area).chain(dynamic).chain(others).chain(qemu::trials()).collect()
 }
 
 fn as_natively(command: &[&str]) -> Outcome {
@@ -155,18 +158,8 @@ fn wrong_trace() -> Outcome {
     let text = oracle::trace(&command, 3000)?;
     oracle::follow(&command, &text)?;
     for (number, what) in [(1234, "rsp=0x"), (2500, "rflags=0x"), (2000, "0x4")] {
-        let is_it = |line: &&str| {
-            let (count, _) = line.split_once(' ').unwrap_or_default();
-            count.strip_prefix('i').and_then(|count| count.parse().ok()).is_some_and(|count: u64| count >= number)
-                && line.contains(what)
-        };
-        let line = text.lines().find(is_it).ok_or("no such line")?;
-        let at = line.find(what).unwrap_or(0) + what.len();
-        let digit = line[at..].find(|c: char| !c.is_ascii_hexdigit()).map_or(line.len(), |len| at + len) - 1;
-        let other = if &line[digit..=digit] == "0" { "8" } else { "0" };
-        let wrong = text.replacen(line, &format!("{}{other}{}", &line[..digit], &line[digit + 1..]), 1);
+        let (name, wrong) = oracle::with_wrong_digit(&text, number, what)?;
         let found = oracle::follow(&command, &wrong).err().unwrap_or_default();
-        let name = line.split(' ').next().unwrap_or_default();
         if !found.contains(&format!("at {name} ")) {
             return Err(format!("{name} is wrong, found was: {found}").into());
         }

@@ -156,37 +156,8 @@ impl Native {
         ] {
             word(name, value);
         }
-        self.extended(&mut all);
+        extended(&self.xsave(), &mut all);
         all
-    }
-
-    fn extended(&self, all: &mut Registers) {
-        let image = self.xsave();
-        let has = |component: usize| image[512] >> component & 1 != 0;
-        let part = |component: usize, at: usize, len: usize| {
-            let is_there = has(component) && (component < 2 || at >= 576);
-            if is_there { image[at..at + len].to_vec() } else { vec![0; len] }
-        };
-        let mut put = |name: String, mut value: Vec<u8>| {
-            value.resize(value.len().max(8), 0);
-            all.insert(name, value);
-        };
-        put("mxcsr".into(), image[24..28].to_vec());
-        put("fcw".into(), if has(0) { image[0..2].to_vec() } else { vec![0x7f, 3] });
-        put("fsw".into(), part(0, 2, 2));
-        put("ftw".into(), part(0, 4, 1));
-        let top = usize::from(part(0, 2, 2)[1] >> 3 & 7);
-        for place in 0..8 {
-            put(format!("fp{}", (top + place) % 8), part(0, 32 + 16 * place, 10));
-            put(format!("k{place}"), part(5, offset(5) + 8 * place, 8));
-        }
-        for number in 0..16 {
-            let mut value = part(1, 160 + 16 * number, 16);
-            value.extend(part(2, offset(2) + 16 * number, 16));
-            value.extend(part(6, offset(6) + 32 * number, 32));
-            put(format!("zmm{number}"), value);
-            put(format!("zmm{}", number + 16), part(7, offset(7) + 64 * number, 64));
-        }
     }
 }
 
@@ -194,5 +165,34 @@ impl Drop for Native {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Registers that an image of XSAVE holds.
+pub(super) fn extended(image: &[u8], all: &mut Registers) {
+    let has = |component: usize| image[512] >> component & 1 != 0;
+    let part = |component: usize, at: usize, len: usize| {
+        let is_there = has(component) && (component < 2 || at >= 576);
+        if is_there { image[at..at + len].to_vec() } else { vec![0; len] }
+    };
+    let mut put = |name: String, mut value: Vec<u8>| {
+        value.resize(value.len().max(8), 0);
+        all.insert(name, value);
+    };
+    put("mxcsr".into(), image[24..28].to_vec());
+    put("fcw".into(), if has(0) { image[0..2].to_vec() } else { vec![0x7f, 3] });
+    put("fsw".into(), part(0, 2, 2));
+    put("ftw".into(), part(0, 4, 1));
+    let top = usize::from(part(0, 2, 2)[1] >> 3 & 7);
+    for place in 0..8 {
+        put(format!("fp{}", (top + place) % 8), part(0, 32 + 16 * place, 10));
+        put(format!("k{place}"), part(5, offset(5) + 8 * place, 8));
+    }
+    for number in 0..16 {
+        let mut value = part(1, 160 + 16 * number, 16);
+        value.extend(part(2, offset(2) + 16 * number, 16));
+        value.extend(part(6, offset(6) + 32 * number, 32));
+        put(format!("zmm{number}"), value);
+        put(format!("zmm{}", number + 16), part(7, offset(7) + 64 * number, 64));
     }
 }

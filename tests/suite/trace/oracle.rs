@@ -53,13 +53,33 @@ pub(super) fn instructions() -> u64 {
 
 /// The trace of a program's first instructions.
 pub(super) fn trace(command: &[&str], instructions: u64) -> Result<String, String> {
+    trace_with(&[], command, instructions)
+}
+
+/// The same with more options.
+pub(super) fn trace_with(more: &[&str], command: &[&str], instructions: u64) -> Result<String, String> {
     let limit = instructions.to_string();
     let options = ["trace", "--quiet", "--deterministic", "--limit", &limit, "-o", "trace", "--env-clear"];
     let environment = ENVIRONMENT.map(|(name, value)| format!("--env={name}={value}"));
     let invocation = Invocation::kvm_se().map_err(|error| error.to_string())?.patient();
-    let run = invocation.args(options).args(environment).arg("--").args(command).run();
+    let run = invocation.args(options).args(more).args(environment).arg("--").args(command).run();
     let run = run.map_err(|error| error.to_string())?;
     std::fs::read_to_string(run.path("trace")).map_err(|error| format!("{error}\n{}", run.report()))
+}
+
+/// The trace with one digit changed behind `what`, in the first instruction from this one on that has that; and which it is.
+pub(super) fn with_wrong_digit(text: &str, number: u64, what: &str) -> Result<(String, String), String> {
+    let is_it = |line: &&str| {
+        let (count, _) = line.split_once(' ').unwrap_or_default();
+        count.strip_prefix('i').and_then(|count| count.parse().ok()).is_some_and(|count: u64| count >= number)
+            && line.contains(what)
+    };
+    let line = text.lines().find(is_it).ok_or("no such line")?;
+    let at = line.find(what).unwrap_or(0) + what.len();
+    let digit = line[at..].find(|c: char| !c.is_ascii_hexdigit()).map_or(line.len(), |len| at + len) - 1;
+    let other = if &line[digit..=digit] == "0" { "8" } else { "0" };
+    let wrong = text.replacen(line, &format!("{}{other}{}", &line[..digit], &line[digit + 1..]), 1);
+    Ok((line.split(' ').next().unwrap_or_default().to_owned(), wrong))
 }
 
 /// Follows it natively.
