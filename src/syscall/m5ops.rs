@@ -17,13 +17,10 @@ use crate::mm::vma::VmaName;
 use crate::proc::region::{M5_POINTS, Passed};
 use crate::proc::sampling::now;
 use crate::proc::{End, ExitStatus, M5ops, Task};
+use crate::x86::effects::{M5OP, M5OP_LEN};
 use crate::x86::load::Load;
 use crate::x86::operand::MAX_LEN;
 
-/// The instruction, without the number of the op.
-const INSTRUCTION: [u8; 2] = [0x0f, 0x04];
-/// Bytes of the instruction.
-const LEN: usize = 4;
 /// Guest-physical address of the window: its offset in /dev/mem (`m5ops_base` of gem5's x86 boards).
 const WINDOW: u64 = 0xffff_0000;
 /// Where gem5 has the window for programs under its KVM CPU.
@@ -81,13 +78,13 @@ type Refusal = &'static str;
 pub fn at_instruction(task: &mut Task) -> Option<Option<End>> {
     task.process.settings.m5ops.as_ref()?;
     let rip = task.vcpu.regs().rip;
-    let mut code = [0; LEN];
+    let mut code = [0; M5OP_LEN];
     task.process.mm.copy_in(UserAddr::new(rip), &mut code).ok()?;
-    let number = code.strip_prefix(&INSTRUCTION)?.try_into().ok().map(u16::from_le_bytes)?;
+    let number = code.strip_prefix(&M5OP)?.try_into().ok().map(u16::from_le_bytes)?;
     Some(match execute(task, number.into()) {
         Outcome::Value(value) => {
             let regs = task.vcpu.regs_mut();
-            (regs.rax, regs.rip) = (value, rip.wrapping_add(LEN as u64));
+            (regs.rax, regs.rip) = (value, rip.wrapping_add(M5OP_LEN as u64));
             None
         }
         Outcome::RegistersSet => None,

@@ -9,6 +9,11 @@ use super::RFlags;
 use super::operand::{MAX_LEN, value_of};
 use super::state::{Reg, State};
 
+/// gem5's m5op, which no other processor has, without its number of 16 bits (`include/gem5/asm/generic/m5ops.h`).
+pub const M5OP: [u8; 2] = [0x0f, 0x04];
+/// Its bytes.
+pub const M5OP_LEN: usize = 4;
+
 /// Memory that an instruction uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {

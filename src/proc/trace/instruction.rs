@@ -7,7 +7,7 @@ use super::{Traced, Tracing, differences};
 use crate::abi::UserAddr;
 use crate::proc::Task;
 use crate::vm::VmError;
-use crate::x86::effects::{self, Access};
+use crate::x86::effects::{self, Access, M5OP, M5OP_LEN};
 use crate::x86::operand::MAX_LEN;
 use crate::x86::state::{Reg, State};
 
@@ -70,7 +70,9 @@ impl Task {
                     ends.breakpoints.hide(pc, &mut bytes);
                 }
                 let instruction = effects::decode(&bytes, pc);
-                bytes.truncate(instruction.as_ref().map_or(0, Instruction::len));
+                let is_m5op = self.process.settings.m5ops.is_some() && bytes.starts_with(&M5OP);
+                let len_of_none = if is_m5op { M5OP_LEN } else { 0 };
+                bytes.truncate(instruction.as_ref().map_or(len_of_none, Instruction::len));
                 Open {
                     pc,
                     bytes,
