@@ -40,6 +40,7 @@ impl StateDump {
             let digits: String = value[..reg.width()].iter().rev().map(|byte| format!("{byte:02x}")).collect();
             all.push((format!("reg.{}", reg.name(reg.width())), format!("0x{digits}")));
         }
+        all.extend(state.x87_pointers().map(|(name, value)| (format!("x87.{name}"), format!("{value:#x}"))));
         all.extend(task.vcpu.system_state()?.into_iter().map(|(name, value)| (name, format!("{value:#x}"))));
         for (range, vma) in task.process.mm.vmas() {
             let name = format!("vma.{:#x}-{:#x}", range.start(), range.end());

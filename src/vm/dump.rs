@@ -5,7 +5,7 @@ use kvm_bindings::{Msrs, kvm_msr_entry};
 use super::{Vcpu, VmError};
 
 /// Model-specific registers that are shown: name and number.
-const MSRS: [(&str, u32); 8] = [
+const MSRS: [(&str, u32); 13] = [
     ("efer", 0xc000_0080),
     ("star", 0xc000_0081),
     ("lstar", 0xc000_0082),
@@ -14,6 +14,11 @@ const MSRS: [(&str, u32); 8] = [
     ("kernel_gs_base", 0xc000_0102),
     ("tsc_aux", 0xc000_0103),
     ("pat", 0x277),
+    ("sysenter_cs", 0x174),
+    ("sysenter_esp", 0x175),
+    ("sysenter_eip", 0x176),
+    ("debugctl", 0x1d9),
+    ("xss", 0xda0),
 ];
 
 impl Vcpu {
@@ -61,13 +66,29 @@ impl Vcpu {
             xcrs.xcrs.iter().take(count).for_each(|xcr| put(&format!("xcr{}", xcr.xcr), xcr.value));
         }
         if let Ok(events) = fd.get_vcpu_events() {
-            put("event.exception.injected", events.exception.injected.into());
-            put("event.exception.nr", events.exception.nr.into());
-            put("event.exception.error_code", events.exception.error_code.into());
-            put("event.interrupt.injected", events.interrupt.injected.into());
-            put("event.interrupt.shadow", events.interrupt.shadow.into());
-            put("event.nmi.injected", events.nmi.injected.into());
-            put("event.nmi.pending", events.nmi.pending.into());
+            let (exception, interrupt, nmi, smi) = (events.exception, events.interrupt, events.nmi, events.smi);
+            for (name, value) in [
+                ("exception.injected", exception.injected),
+                ("exception.pending", exception.pending),
+                ("exception.nr", exception.nr),
+                ("exception.has_error_code", exception.has_error_code),
+                ("interrupt.injected", interrupt.injected),
+                ("interrupt.nr", interrupt.nr),
+                ("interrupt.soft", interrupt.soft),
+                ("interrupt.shadow", interrupt.shadow),
+                ("nmi.injected", nmi.injected),
+                ("nmi.pending", nmi.pending),
+                ("nmi.masked", nmi.masked),
+                ("smi.smm", smi.smm),
+                ("smi.pending", smi.pending),
+                ("triple_fault.pending", events.triple_fault.pending),
+            ] {
+                put(&format!("event.{name}"), value.into());
+            }
+            put("event.exception.error_code", exception.error_code.into());
+            put("event.exception.payload", events.exception_payload);
+            put("event.sipi_vector", events.sipi_vector.into());
+            put("event.flags", events.flags.into());
         }
         Ok(all)
     }

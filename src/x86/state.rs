@@ -341,6 +341,16 @@ impl State {
         self.has(0)
     }
 
+    /// Opcode and addresses of the last x87 instruction and of its operand, which processors keep differently.
+    pub fn x87_pointers(&self) -> [(&'static str, u64); 3] {
+        let word = |at: usize, len: usize| {
+            let mut word = [0; 8];
+            word[..len].copy_from_slice(self.component(0, at, len));
+            u64::from_le_bytes(word)
+        };
+        [("fop", word(6, 2)), ("fip", word(8, 8)), ("fdp", word(16, 8))]
+    }
+
     fn x87(&self, at: usize, initial: u16) -> [u8; 2] {
         if self.has(0) { [self.image[at], self.image[at + 1]] } else { initial.to_le_bytes() }
     }
