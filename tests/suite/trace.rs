@@ -97,6 +97,11 @@ const TESTS: &[Test] = &[
     ("executed_programs_are_traced", true, executions),
     ("a_trace_that_cannot_be_written_ends_well", true, full_disk),
     ("a_killed_program_leaves_its_trace", true, killed),
+    ("an_interrupted_trace_can_be_read", true, interrupted),
+    ("iterations_are_instructions_if_asked_for", true, iterations),
+    ("an_m5op_ends_the_region", true, m5_region),
+    ("threads_in_turn_make_the_same_trace", true, threads_alike),
+    ("a_state_is_complete", true, complete_state),
     ("runs_stop_exactly", true, stops),
     ("what_makes_no_sense_is_refused", false, refused),
 ];
@@ -147,7 +152,11 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn lines(run: &Finished) -> Result<Vec<read::Line>, Failed> {
-    let trace = text(&run.read("trace")?);
+    lines_of(&run.read("trace")?)
+}
+
+fn lines_of(bytes: &[u8]) -> Result<Vec<read::Line>, Failed> {
+    let trace = text(bytes);
     Ok(trace.lines().filter_map(|text| read::line(text).transpose()).collect::<Result<_, _>>()?)
 }
 
@@ -243,6 +252,133 @@ fn killed() -> Outcome {
     let last = all.iter().rfind(|line| line.kind == 'S');
     let is_there = last.is_some_and(|line| line.name == "kill" && line.result.is_none());
     expect(&run, "the deadly call", run.ending == Ending::Signal(libc::SIGKILL) && is_there)?;
+    Ok(Completion::Completed)
+}
+
+/// By the key on the terminal, which the command gets as well as the program.
+fn interrupted() -> Outcome {
+    let script = "\
+        for format in text binary; do
+            env --default-signal=INT setsid $0 trace --format $format -o $format /bin/sh -c 'while :; do :; done' &
+            until [ \"$(stat -c %s $format 2>/dev/null || echo 0)\" -gt 4096 ]; do sleep 0.1; done
+            kill -s INT -- -$!
+            wait $!
+            echo $?
+        done
+        $0 dump binary > dumped && tail -n 1 dumped | grep -cE '^[iS][0-9 ]' && tail -c 1 text | od -An -tx1 && wc -l < dumped";
+    let run = Invocation::shell(script)?.patient().run()?;
+    let said = text(&run.stdout);
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let is_right =
+        matches!(words[..], ["130", "130", "1", "0a", _]) && words[4].parse().is_ok_and(|lines: u64| lines > 100);
+    expect(&run, "two deaths by SIGINT, and whole lines", is_right)?;
+    let lines = lines_of(&run.read("text")?)?;
+    let said = text(&run.stderr);
+    let last =
+        lines.iter().rfind(|line| line.kind == 'i').map(|line| format!("kvm-se: {} instructions in text", line.number));
+    expect(&run, &format!("{last:?}"), last.is_some_and(|last| said.contains(&last)))?;
+    Ok(Completion::Completed)
+}
+
+/// Of `rep stosq` and `rep movsb`, the second of which is once made for nothing; and each is a step of ptrace(2).
+fn iterations() -> Outcome {
+    const ROUNDS: usize = 6;
+    let program = Program::traced("instruction_mix")?.executable()?.display().to_string();
+    for (rule, stores, moves) in [("one", 1, 2), ("iter", 16, 101 + 1)] {
+        let trace = oracle::trace_with(&["--rep", rule], &[&program], 100_000)?;
+        let count = |code: &str| trace.lines().filter(|line| line.contains(code) && line.starts_with('i')).count();
+        let found = (count(" (f348ab)"), count(" (f3a4)"));
+        if found != (ROUNDS * stores, ROUNDS * moves) {
+            return Err(format!("--rep={rule}: {found:?}").into());
+        }
+        if rule == "iter" && !oracle::follow(&[&program], &trace)?.1 {
+            return Err("it did not end".into());
+        }
+    }
+    Ok(Completion::Completed)
+}
+
+fn m5_region() -> Outcome {
+    const WORK_BEGIN: [u8; 4] = [0x0f, 0x04, 0x5a, 0x00];
+    const WORK_END: [u8; 4] = [0x0f, 0x04, 0x5b, 0x00];
+    let program = Program::profiled("regions")?.executable()?;
+    let options = ["trace", "-q", "-o", "trace", "--roi", "m5=work_begin:7..m5=work_end"];
+    let run = Invocation::kvm_se()?.patient().args(options).arg(&program).args(["2", "1", "m5"]).run()?;
+    let all = lines(&run)?;
+    let executed: Vec<_> = all.iter().filter(|line| line.kind == 'i').collect();
+    let (first, last) = (executed.first().ok_or("no instruction")?, executed.last().ok_or("no instruction")?);
+    let is_right = first.code != WORK_END && last.code == WORK_END && !executed.iter().any(|it| it.code == WORK_BEGIN);
+    let ends = all.iter().filter(|line| line.kind == 'L').count();
+    expect(&run, &format!("from {:x?} to {:x?}, {ends} ends", first.code, last.code), is_right && ends > 0)?;
+    Ok(Completion::Completed)
+}
+
+fn threads_alike() -> Outcome {
+    let program = Program::named("threads", "create_and_join")?.executable()?;
+    let script = "\
+        for name in one two; do $0 trace -q --deterministic=3 --limit 30000 -o $name \"$1\" > /dev/null; done
+        cmp one two && grep -c '^T t' one";
+    let run = Invocation::shell(script)?.patient().arg(program).run()?;
+    let threads: u64 = text(&run.stdout).trim().parse().unwrap_or(0);
+    expect(&run, "the same, of several threads", threads > 1)?;
+    Ok(Completion::Completed)
+}
+
+/// As text and as JSON.
+fn complete_state() -> Outcome {
+    let script = "for name in state state.json; do $0 --stop-at icount=100 --dump-state $name /bin/true; done";
+    let run = Invocation::shell(script)?.patient().run()?;
+    let state = text(&run.read("state")?);
+    let of_text: std::collections::BTreeSet<&str> = state.lines().filter_map(|line| line.split(' ').next()).collect();
+    let json: std::collections::BTreeMap<String, String> =
+        serde_json::from_slice(&run.read("state.json")?).map_err(|error| error.to_string())?;
+    let of_json = json.keys().map(String::as_str).collect();
+    expect(&run, "the same names", of_text == of_json)?;
+    let numbered = |name: &'static str, count| (0..count).map(move |number| format!("{name}{number}"));
+    let others = [
+        "reg.rax",
+        "reg.r15",
+        "reg.rip",
+        "reg.rflags",
+        "reg.fs_base",
+        "reg.gs_base",
+        "reg.mxcsr",
+        "reg.fcw",
+        "reg.fsw",
+        "reg.ftw",
+        "x87.fop",
+        "x87.fip",
+        "x87.fdp",
+        "cs.selector",
+        "gs.base",
+        "efer",
+        "cr0",
+        "cr2",
+        "cr3",
+        "cr4",
+        "dr0",
+        "dr1",
+        "dr2",
+        "dr3",
+        "dr6",
+        "dr7",
+        "msr.star",
+        "msr.lstar",
+        "msr.kernel_gs_base",
+        "msr.sysenter_eip",
+        "xcr0",
+        "event.exception.pending",
+        "event.interrupt.shadow",
+        "event.nmi.masked",
+        "event.triple_fault.pending",
+    ];
+    let wanted = numbered("reg.fp", 8).chain(numbered("reg.zmm", 32)).chain(numbered("reg.k", 8));
+    let wanted = wanted.chain(others.map(str::to_owned));
+    let missing: Vec<_> = wanted.filter(|name| !of_text.contains(name.as_str())).collect();
+    expect(&run, &format!("{missing:?}"), missing.is_empty())?;
+    let vmas: Vec<_> = state.lines().filter(|line| line.starts_with("vma.0x")).collect();
+    let has_digest = |line: &&str| line.rsplit(' ').next().is_some_and(|digest| digest.len() == 16 || digest == "-");
+    expect(&run, "digests of mappings", vmas.len() > 3 && vmas.iter().all(has_digest))?;
     Ok(Completion::Completed)
 }
 

@@ -90,7 +90,9 @@ pub(super) fn follow(command: &[&str], trace: &str) -> Result<(u64, bool), Strin
     }
     let native = Native::start(command, &ENVIRONMENT)?;
     let has_ended = lines.last().is_some_and(|line| line.kind == 'E');
-    let compared = Follower { native, state: Registers::new(), signal: 0, compared: 0 }.follow(&lines)?;
+    let folds_repeats = !trace.contains("\n# rep=iter\n");
+    let compared =
+        Follower { native, state: Registers::new(), signal: 0, compared: 0, folds_repeats }.follow(&lines)?;
     Ok((compared, has_ended))
 }
 
@@ -101,6 +103,8 @@ struct Follower {
     /// The signal that is to be delivered natively.
     signal: i32,
     compared: u64,
+    /// Is a repeated instruction one line? A step of ptrace(2) is one iteration.
+    folds_repeats: bool,
 }
 
 impl Follower {
@@ -169,7 +173,7 @@ impl Follower {
             return Ok(());
         }
         let stopped = self.native.step(std::mem::take(&mut self.signal))?;
-        if is_repeated(&line.code) && !line.is_partial {
+        if self.folds_repeats && is_repeated(&line.code) && !line.is_partial {
             while self.native.regs().rip == line.pc {
                 self.native.step(0)?;
             }
