@@ -23,6 +23,8 @@ use kvm_se::proc::{Handover, M5ops, Settings, Stop, Tracing, determinism};
 use kvm_se::reference::gdb;
 use kvm_se::runner::{Config, c_strings};
 use kvm_se::syscall::Observer;
+use kvm_se::vm::doctor::exact_counter;
+use kvm_se::vm::retired::{ExactCounter, MARGIN};
 use kvm_se::x86::CpuModel;
 use kvm_se::{Error, sys};
 use nix::errno::Errno;
@@ -385,6 +387,12 @@ impl Options {
         Ok(Some(Arc::new(board)))
     }
 
+    /// What counts instructions up to `count`, if that is worth it and the processor executes all of them itself.
+    fn counter_of(&self, count: u64, has_m5: bool) -> Option<ExactCounter> {
+        let is_whole = self.deterministic.is_none() && !self.cpu.is_fixed() && !has_m5 && !self.layout.is_gem5();
+        (is_whole && self.roi.is_none() && count > 2 * MARGIN).then(exact_counter).flatten()
+    }
+
     fn settings(&self) -> Result<Settings, Error> {
         let trace = self.strace.as_ref().map(|path| open_trace(path.as_deref())).transpose()?;
         let counted = self.instructions_to_stop();
@@ -416,7 +424,7 @@ impl Options {
             m5ops: has_m5.then(|| self.m5ops_settings()).transpose()?,
             messages,
             counters: self.stats.then(|| Counters::new(false).map(Arc::new)).transpose().map_err(Error::Setup)?,
-            tracing: counted.map(|count| Arc::new(Tracing::counting(count))),
+            tracing: counted.map(|count| Arc::new(Tracing::counting(count, self.counter_of(count, has_m5)))),
             stop: self.stop()?,
             determinism: self.new_board()?,
             stats: self.stats,

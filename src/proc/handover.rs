@@ -28,6 +28,7 @@ use crate::signal::action::Actions;
 use crate::signal::mask::SigSet;
 use crate::sys::descriptor::{duplicate_above_guest, duplicate_for_exec, take_over};
 use crate::vm::Platform;
+use crate::vm::retired::ExactCounter;
 use crate::x86::CpuModel;
 
 /// The first word of the runner's own arguments. No name of a program that a shell would call has a blank in it.
@@ -117,6 +118,9 @@ impl Ready {
         writer.word(settings.tracing.as_ref().is_some_and(|tracing| tracing.folds_repeats()).into());
         writer.word(settings.tracing.as_ref().map_or(0, |tracing| tracing.to_skip()));
         writer.word(settings.tracing.is_some().into());
+        let counter = settings.tracing.as_ref().and_then(|tracing| tracing.counter());
+        writer.word(counter.is_some().into());
+        writer.word(counter.map_or(0, |counter| counter.per_call.cast_unsigned()));
         writer.word(settings.stop.is_some().into());
         writer.word(settings.stop.as_ref().is_some_and(|stop| stop.is_json).into());
         writer.word(task.seat.unwrap_or(0) as u64);
@@ -199,8 +203,11 @@ impl Handover {
         settings.cpu = cpu.to_str().ok()?.parse().ok()?;
         settings.layout = layout.to_str().ok()?.parse().ok()?;
         let (folds_repeats, to_skip) = (reader.word()? != 0, reader.word()?);
-        let (is_traced, stops, is_json) = (reader.word()? != 0, reader.word()? != 0, reader.word()? != 0);
-        settings.tracing = is_traced.then(|| Arc::new(Tracing::by(tracing, folds_repeats, to_skip)));
+        let is_traced = reader.word()? != 0;
+        let (is_counted, per_call) = (reader.word()? != 0, reader.word()?.cast_signed());
+        let counter = is_counted.then_some(ExactCounter { per_call });
+        let (stops, is_json) = (reader.word()? != 0, reader.word()? != 0);
+        settings.tracing = is_traced.then(|| Arc::new(Tracing::by(tracing, folds_repeats, to_skip, counter)));
         settings.stop =
             stops.then(|| Arc::new(Stop { state: state.map(File::from), is_json, has_stopped: false.into() }));
         let seat = usize::try_from(reader.word()?).ok()?;

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use nix::unistd::Pid;
 
 use super::call::abort_before_kernel;
+use super::perf::is_overflow;
 use super::signal::{FAULT_SIGNALS, is_ignored_when_sent, send, set_action};
 use crate::abi::Errno;
 use crate::vm::kick;
@@ -200,6 +201,9 @@ fn is_kick_without_code(siginfo: &RawSigInfo) -> bool {
     is_bare && CAUGHT.with(|caught| caught.expects_samples.load(Ordering::SeqCst))
 }
 
+/// The signal by which an [`super::perf::OverflowCounter`] makes a guest's thread leave guest mode.
+pub const OVERFLOW_SIGNAL: i32 = SAMPLE_KICK.0;
+
 /// The calling thread gets kicks by [`kick_for_sample`] from now on.
 pub fn expect_sample_kicks() {
     CAUGHT.with(|caught| caught.expects_samples.store(true, Ordering::SeqCst));
@@ -217,6 +221,9 @@ pub(super) fn on_sent(signal: i32, siginfo: &RawSigInfo, context: *mut libc::uco
     }
     if is_kick(SAMPLE_KICK, siginfo) || is_kick_without_code(siginfo) {
         CAUGHT.with(|caught| caught.is_sampled.store(true, Ordering::SeqCst));
+        return kick::leave_guest();
+    }
+    if is_overflow(siginfo) {
         return kick::leave_guest();
     }
     let other = CAUGHT.with(|caught| caught.send_on_to.load(Ordering::SeqCst));

@@ -19,7 +19,7 @@ use std::ptr;
 use nix::unistd::Pid;
 
 /// The signal of `doctor`'s kicks.
-const KICK_SIGNAL: i32 = 50;
+pub(super) const KICK_SIGNAL: i32 = 50;
 
 thread_local! {
     /// `immediate_exit` of the vCPU that this thread drives, or null.

@@ -11,6 +11,7 @@ pub mod memslots;
 pub mod platform;
 mod pool;
 mod remedy;
+pub mod retired;
 pub mod startup;
 pub mod stubs;
 pub mod system;
@@ -64,6 +65,12 @@ pub enum VmError {
     /// The start-up probe saw a `syscall` go where it should not.
     #[error("this KVM cannot run user code: {0}")]
     Unusable(String),
+    /// A run went past the instruction at which it was to stop.
+    #[error(transparent)]
+    Overshot(#[from] retired::Overshot),
+    /// A counter of the processor failed in the middle of a run.
+    #[error("the processor's counter failed: {}", plain(.0))]
+    Counter(io::Error),
 }
 
 /// The system's words for an error without Rust's "(os error 13)".

@@ -5,6 +5,7 @@
 //! registers before and after it, and by reading the memory that its operands name. What the runner does for the thread, as
 //! system calls and signals, has records of its own.
 
+mod counted;
 mod instruction;
 pub mod record;
 
@@ -18,6 +19,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, send};
 use record::{Called, Memory, Record, Set, set};
 
+use super::region::Ends;
 use super::step::{Step, Turns, is_behind};
 use super::{Process, Task};
 use crate::abi::{TASK_SIZE, UserAddr};
@@ -25,6 +27,8 @@ use crate::signal::exception::Fault;
 use crate::signal::held::SigInfo;
 use crate::sys::capture;
 use crate::sys::descriptor::{duplicate_above_guest, duplicate_for_exec};
+use crate::sys::perf::OverflowCounter;
+use crate::vm::retired::ExactCounter;
 use crate::vm::{Trap, VmError};
 use crate::x86::RFlags;
 use crate::x86::effects::Effects;
@@ -43,6 +47,8 @@ pub struct Tracing {
     folds_repeats: bool,
     /// Instructions that are yet to be executed before the trace begins.
     to_skip: AtomicU64,
+    /// What counts them, where they need not be stepped.
+    counter: Option<ExactCounter>,
     turns: Turns,
     outgoing: Mutex<Outgoing>,
     /// Does nobody read them any more?
@@ -63,12 +69,17 @@ impl Tracing {
     /// # Errors
     /// Those of dup(2).
     pub fn new(socket: &OwnedFd, folds_repeats: bool, to_skip: u64) -> io::Result<Self> {
-        Ok(Self::by(Some(duplicate_above_guest(socket.as_raw_fd())?), folds_repeats, to_skip))
+        Ok(Self::by(Some(duplicate_above_guest(socket.as_raw_fd())?), folds_repeats, to_skip, None))
     }
 
-    /// Counts `count` instructions, at which the run stops.
-    pub fn counting(count: u64) -> Self {
-        Self::by(None, true, count)
+    /// Counts `count` instructions, at which the run stops; by `counter` if there is one.
+    pub fn counting(count: u64, counter: Option<ExactCounter>) -> Self {
+        Self::by(None, true, count, counter)
+    }
+
+    /// By what it counts.
+    pub(super) fn counter(&self) -> Option<ExactCounter> {
+        self.counter
     }
 
     /// Does the run stop here?
@@ -77,9 +88,14 @@ impl Tracing {
     }
 
     /// The same, by a descriptor that the guest does not see.
-    pub(super) fn by(socket: Option<OwnedFd>, folds_repeats: bool, to_skip: u64) -> Self {
+    pub(super) fn by(
+        socket: Option<OwnedFd>,
+        folds_repeats: bool,
+        to_skip: u64,
+        counter: Option<ExactCounter>,
+    ) -> Self {
         let (turns, outgoing, is_over) = Default::default();
-        Self { socket, folds_repeats, to_skip: AtomicU64::new(to_skip), turns, outgoing, is_over }
+        Self { socket, folds_repeats, to_skip: AtomicU64::new(to_skip), counter, turns, outgoing, is_over }
     }
 
     /// How many instructions are yet to be left out.
@@ -198,6 +214,8 @@ pub(super) struct Traced {
     open: Option<Open>,
     /// The call that it is making.
     call: Option<Call>,
+    /// Counts what it executes at full speed.
+    overflow: Option<OverflowCounter>,
     /// The frame of a handler that was started: its address and length.
     pub(super) frame: Option<(u64, usize)>,
 }
@@ -221,6 +239,7 @@ impl Traced {
             is_first,
             open: None,
             call: None,
+            overflow: None,
             frame: None,
         }
     }
@@ -257,43 +276,57 @@ impl Task {
     }
 
     fn run_by_steps(&mut self, tracing: &Tracing, traced: &mut Traced) -> Result<Trap, VmError> {
+        if let Some(counter) = tracing.counter().filter(|_| self.process.threads.is_single()) {
+            return self.run_to_count(counter, tracing, traced);
+        }
         let ends = self.process.ends.clone();
         loop {
-            let turn = tracing.turns.take();
-            if tracing.is_over() || tracing.is_counted_out() {
-                return Ok(Trap::Kicked);
-            }
-            if ends.as_ref().is_some_and(|ends| self.comes_to_breakpoint(&ends.breakpoints)) {
-                return Ok(Trap::Kicked);
-            }
-            self.catch_up(tracing, traced)?;
-            self.open_instruction(traced);
-            let step = match &ends {
-                None => self.step(),
-                Some(ends) => self.step_by_breakpoints(&ends.breakpoints),
-            };
-            match step? {
-                Step::Done => self.note_step(tracing, traced)?,
-                Step::Trap(trap) => {
-                    if is_behind(&trap) {
-                        self.note_step(tracing, traced)?;
-                    }
-                    if tracing.is_counted_out() {
-                        return Ok(Trap::Kicked);
-                    }
-                    if trap == Trap::Syscall {
-                        traced.call = Some(self.note_call());
-                        tracing.flush();
-                    }
-                    return Ok(trap);
-                }
-            }
-            drop(turn);
-            let is_at_end = tracing.is_over() || tracing.is_counted_out();
-            if capture::needs_attention() || is_at_end || !self.is_inside_region() {
-                return Ok(Trap::Kicked);
+            if let Some(trap) = self.step_traced(tracing, traced, ends.as_deref())? {
+                return Ok(trap);
             }
         }
+    }
+
+    /// One step; what needs the runner then, if anything does.
+    fn step_traced(
+        &mut self,
+        tracing: &Tracing,
+        traced: &mut Traced,
+        ends: Option<&Ends>,
+    ) -> Result<Option<Trap>, VmError> {
+        let turn = tracing.turns.take();
+        if tracing.is_over() || tracing.is_counted_out() {
+            return Ok(Some(Trap::Kicked));
+        }
+        if ends.is_some_and(|ends| self.comes_to_breakpoint(&ends.breakpoints)) {
+            return Ok(Some(Trap::Kicked));
+        }
+        self.catch_up(tracing, traced)?;
+        self.open_instruction(traced);
+        let step = match ends {
+            None => self.step(),
+            Some(ends) => self.step_by_breakpoints(&ends.breakpoints),
+        };
+        match step? {
+            Step::Done => self.note_step(tracing, traced)?,
+            Step::Trap(trap) => {
+                if is_behind(&trap) {
+                    self.note_step(tracing, traced)?;
+                }
+                if tracing.is_counted_out() {
+                    return Ok(Some(Trap::Kicked));
+                }
+                if trap == Trap::Syscall {
+                    traced.call = Some(self.note_call());
+                    tracing.flush();
+                }
+                return Ok(Some(trap));
+            }
+        }
+        drop(turn);
+        let is_at_end = tracing.is_over() || tracing.is_counted_out();
+        let needs_runner = capture::needs_attention() || is_at_end || !self.is_inside_region();
+        Ok(needs_runner.then_some(Trap::Kicked))
     }
 
     /// Brings the records up to what the thread is before its next instruction.

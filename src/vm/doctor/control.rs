@@ -18,6 +18,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check { what: "AVX can be turned off", need: Need::May, perform: avx_off },
     Check { what: "rdtsc can be trapped", need: Need::May, perform: rdtsc_fault },
     Check { what: "instruction counter", need: Need::May, perform: instruction_counter },
+    Check { what: "counted stops", need: Need::May, perform: super::overflow::check },
 ];
 
 /// First leaf of the processor's name, which nothing depends on.
@@ -111,7 +112,7 @@ fn instruction_counter(scratch: &mut Scratch) -> Result<Answer, Failure> {
     Ok(match (two.wrapping_sub(one), three.wrapping_sub(two)) {
         (0, 0) => return none(),
         (first, second) if (first, second) == (expected, expected) => {
-            Answer::value("exact", "a run can be stopped at a given instruction")
+            Answer::value("exact", "a program can count its own instructions")
         }
         (first, second) => Answer::value("inexact", format!("counts {first} and {second} for {expected} instructions")),
     })

@@ -7,6 +7,7 @@ mod control;
 mod cost;
 mod host;
 mod memory;
+mod overflow;
 mod processor;
 mod report;
 mod routines;
@@ -15,6 +16,7 @@ mod state;
 mod time;
 
 pub use cost::{ExitCosts, exit_costs};
+pub use overflow::exact_counter;
 pub use report::{Finding, Report, Section};
 
 use self::check::{Check, Failure, watched};
