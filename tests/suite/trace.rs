@@ -281,7 +281,7 @@ fn interrupted() -> Outcome {
 /// Of `rep stosq` and `rep movsb` in the first round, the second of which is once made for nothing; each is a step of ptrace(2).
 fn iterations() -> Outcome {
     let program = Program::traced("instruction_mix")?.executable()?.display().to_string();
-    for (rule, limit, wanted) in [("one", 1200, (1, 2)), ("iter", 1700, (16, 101 + 1))] {
+    for (rule, limit, wanted) in [("one", 1200, (1, 2)), ("iter", 1550, (16, 101 + 1))] {
         let trace = oracle::trace_with(&["--rep", rule], &[&program], limit)?;
         let count = |code: &str| trace.lines().filter(|line| line.contains(code) && line.starts_with('i')).count();
         let found = (count(" (f348ab)"), count(" (f3a4)"));
