@@ -403,6 +403,12 @@ impl Task {
         Call { nr: regs.syscall_nr(), arguments, before: before.collect() }
     }
 
+    /// Is it executed one instruction at a time, for a trace?
+    pub fn is_stepped(&self) -> bool {
+        let tracing = self.process.settings.tracing.as_ref();
+        self.traced.is_some() && self.is_inside_region() && tracing.is_some_and(|tracing| !tracing.is_over())
+    }
+
     /// To be called when the runner has answered a trap, and before it delivers signals: what the thread was doing is done,
     /// or comes again.
     #[inline]
