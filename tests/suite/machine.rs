@@ -62,7 +62,7 @@ pub(crate) fn is_emulated() -> bool {
 }
 
 /// A test of samples, which a busy machine may spread so that they show nothing: the first of some that succeeds.
-pub(crate) fn sampled(test: fn() -> Outcome) -> Outcome {
+pub(crate) fn sampled(test: impl Fn() -> Outcome) -> Outcome {
     (0..3).fold(test(), |outcome, _| outcome.or_else(|_| test()))
 }
 

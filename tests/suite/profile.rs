@@ -11,14 +11,14 @@ use std::env;
 use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::invocation::{Ending, Finished, Invocation};
-use crate::machine::{Outcome, is_emulated, kvm_trial, trial};
+use crate::machine::{Outcome, is_emulated, kvm_trial, sampled, trial};
 use crate::program::Program;
 
 /// All tests.
 pub(crate) fn trials() -> Vec<Trial> {
     let formats = formats::READERS
         .iter()
-        .map(|reader| kvm_trial(format!("profile::shares_in_{}", reader.name), move || shares(reader)));
+        .map(|reader| kvm_trial(format!("profile::shares_in_{}", reader.name), move || sampled(|| shares(reader))));
     let faults = formats::READERS
         .iter()
         .map(|reader| kvm_trial(format!("profile::faults_in_{}", reader.name), move || faults::faults(reader)));
