@@ -16,7 +16,8 @@ const SCRIPTS: &[(&str, &str)] = &[
     (
         "registers",
         "break add\ncontinue\nprint $edi\nprint $esi\nprint $eflags\nprint $cs\nprint $st0\nprint $mxcsr\n\
-         set $xmm1.v4_int32[2] = 77\nprint $xmm1.v4_int32\nset $ymm3.v8_int32[6] = 5\nprint $ymm3.v8_int32\nset $rdi = 9\nset $r15 = 12\nstepi\nprint $r15\n\
+         set $xmm1.v2_int64[0] = 6\nset $xmm1.v2_int64[1] = 77\nprint $xmm1.v4_int32\nset $ymm3.v4_int64[0] = 1\n\
+         set $ymm3.v4_int64[1] = 2\nset $ymm3.v4_int64[2] = 3\nset $ymm3.v4_int64[3] = 5\nprint $ymm3.v8_int32\nset $rdi = 9\nset $r15 = 12\nstepi\nprint $r15\n\
          print $xmm1.v4_int32\nprint $ymm3.v8_int32\nprint $fs_base != 0\nprint $gs_base\nprint $orig_rax\ndelete\ncontinue",
     ),
     (
@@ -93,7 +94,7 @@ fn as_natively(script: &str, arguments: &str) -> Outcome {
         source.display()
     );
     let finished = Invocation::shell(&shell)?.env("SCRIPT", script).patient().run()?;
-    let read = |name: &str| finished.read(name).map(|content| text(&content));
+    let read = |name: &str| finished.read(name).map(|content| String::from_utf8_lossy(&content).into_owned());
     let (native, guest) = (normalised(&read("native.log")?), normalised(&read("guest.log")?));
     if native.contains("Couldn't write extended state") {
         return Ok(Completion::ignored_with("this gdb cannot set registers of this processor natively"));
