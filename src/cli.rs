@@ -1,5 +1,6 @@
 //! The command line.
 
+mod debug;
 mod record;
 mod stat;
 mod trace;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Parser;
+pub(crate) use debug::DebugHow;
 use kvm_se::loader::exec::{Aslr, Program, c_string};
 use kvm_se::loader::layout::{Layout, gem5};
 use kvm_se::proc::counting::Counters;
@@ -109,8 +111,9 @@ pub(crate) struct Options {
     /// In a deterministic run, let others go on where a thread waits for them without a system call, rather than end the run
     #[arg(long)]
     deterministic_step: bool,
-    /// Wait for a gdb at a port of this machine or a socket in the file system, and run as it says
-    #[arg(long, value_name = "PORT|PATH", conflicts_with_all = ["deterministic", "roi", "m5ops"])]
+    /// Wait for a gdb at a port of this machine or a socket in the file system, and run as it says; with --deterministic, also
+    /// backwards
+    #[arg(long, value_name = "PORT|PATH", conflicts_with_all = ["deterministic_step", "roi", "m5ops"])]
     gdb: Option<String>,
     /// Record, count and trace only from one point of the run to another: REGION is FROM..TO, FROM.., ..TO, or a call
     #[arg(long, value_name = "REGION", conflicts_with = "deterministic")]
@@ -169,6 +172,8 @@ pub(crate) enum Request {
     Report(PathBuf),
     /// `kvm-se verify`
     Verify(VerifyHow),
+    /// `--gdb` in a deterministic run
+    Debug(Box<DebugHow>),
     /// `kvm-se doctor`
     Doctor,
     /// `--list-syscalls`
@@ -301,6 +306,9 @@ impl Options {
 
     /// As `into_request`, after a gdb has connected if one is to.
     fn into_run(mut self) -> Result<Request, Error> {
+        if self.gdb.is_some() && self.deterministic.is_some() {
+            return self.into_debug();
+        }
         let place = self.gdb.take();
         let mut request = self.into_request()?;
         if let (Request::Run(run), Some(place)) = (&mut request, place) {

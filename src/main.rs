@@ -7,6 +7,7 @@
 mod cli;
 mod output;
 mod record;
+mod reverse;
 mod stat;
 mod trace;
 mod verify;
@@ -49,6 +50,7 @@ fn carry_out(request: Request) -> Result<ExitStatus, Error> {
         Request::Compare(states) => trace::compare(&states),
         Request::Report(file) => record::report(&file),
         Request::Verify(how) => verify::verify(how),
+        Request::Debug(how) => reverse::debug(*how),
         Request::Doctor => doctor(),
         Request::ListSyscalls => quiet(|to| kvm_se::syscall::table::list(to)),
     }

@@ -122,7 +122,12 @@ impl Runner {
             threads: Threads::default(),
             answerers: Answerers::default(),
             ends,
-            debugger: config.gdb.as_ref().map(|_| Debugger::new().map(Arc::new)).transpose().map_err(Error::Setup)?,
+            debugger: config
+                .gdb
+                .as_ref()
+                .map(|_| Debugger::new(determinism.is_some()).map(Arc::new))
+                .transpose()
+                .map_err(Error::Setup)?,
             sampling,
             determinism,
             has_refused: AtomicBool::new(false),

@@ -137,12 +137,12 @@ fn read(file: &mut File) -> io::Result<Vec<u8>> {
 
 /// What all runs read from stdin: its contents, or nothing from a terminal.
 #[derive(Debug)]
-struct Input {
+pub(crate) struct Input {
     file: File,
 }
 
 impl Input {
-    fn take() -> Result<Self, Error> {
+    pub(crate) fn take() -> Result<Self, Error> {
         let mut file = output().map_err(Error::Setup)?;
         if !io::IsTerminal::is_terminal(&io::stdin()) {
             // Closed, or not for reading, it is empty.
@@ -154,6 +154,13 @@ impl Input {
         let then = nix::sys::time::TimeSpec::new(0, 0);
         nix::sys::stat::futimens(&file, &then, &then).map_err(|errno| Error::Setup(errno.into()))?;
         Ok(Self { file })
+    }
+
+    /// The same, to be read from the start by somebody else.
+    pub(crate) fn reopened(&self) -> io::Result<File> {
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&self.file);
+        let low = File::open(format!("/proc/self/fd/{fd}"))?;
+        Ok(kvm_se::sys::duplicate_above_guest(std::os::fd::AsRawFd::as_raw_fd(&low))?.into())
     }
 
     fn rewind(&self) -> io::Result<()> {

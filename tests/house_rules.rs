@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 7] = [
     &["loader", "signal", "error"],
     &["proc"],
     &["syscall"],
-    &["runner", "profile", "reference", "lib", "main", "cli", "output", "record", "stat", "trace", "verify"],
+    &["runner", "profile", "reference", "lib", "main", "cli", "output", "record", "reverse", "stat", "trace", "verify"],
 ];
 
 /// The files that may contain `unsafe`. Each does; a new one needs a reason that a reviewer believes.

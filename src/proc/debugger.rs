@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::{Pid, getpid};
 
 use super::breakpoint::{Breakpoints, Stop};
+use super::replay::{Track, Went};
 use super::step::{Step, is_behind};
 use super::{ExitStatus, Task};
 use crate::abi::Errno;
@@ -130,7 +131,7 @@ pub struct Parked {
 }
 
 impl Parked {
-    fn new(state: State, call: Option<u64>, is_in_call: bool) -> Self {
+    pub(super) fn new(state: State, call: Option<u64>, is_in_call: bool) -> Self {
         Self { state, call, is_changed: false, is_in_call, is_resumed: false }
     }
 
@@ -145,7 +146,11 @@ impl Parked {
 #[derive(Debug)]
 pub struct Debugger {
     process: Pid,
-    breakpoints: Breakpoints,
+    pub(super) breakpoints: Breakpoints,
+    /// Do threads take turns, and wait for theirs without stopping?
+    is_deterministic: bool,
+    /// Where a deterministic run is.
+    track: Mutex<Track>,
     is_attached: AtomicBool,
     state: Mutex<Shared>,
     changed: Condvar,
@@ -159,6 +164,8 @@ struct Shared {
     /// Has the debugger been told of the end?
     is_over: bool,
     parked: BTreeMap<i32, Parked>,
+    /// Threads that wait for their turn.
+    waiting: BTreeMap<i32, Parked>,
     actions: BTreeMap<i32, Action>,
     /// For threads without an action of their own.
     others: Motion,
@@ -184,10 +191,12 @@ impl Debugger {
     ///
     /// # Errors
     /// Those of pipe(2).
-    pub fn new() -> io::Result<Self> {
+    pub fn new(is_deterministic: bool) -> io::Result<Self> {
         Ok(Self {
             process: getpid(),
             breakpoints: Breakpoints::default(),
+            is_deterministic,
+            track: Mutex::default(),
             is_attached: AtomicBool::new(true),
             state: Mutex::new(Shared { is_stopped: true, ..Shared::default() }),
             changed: Condvar::new(),
@@ -213,14 +222,19 @@ impl Debugger {
     /// Waits until all of the threads have stopped, as far as they can.
     pub fn wait_until_parked(&self, tids: impl Fn() -> Vec<i32>) {
         const PAUSE: Duration = Duration::from_millis(10);
-        let end = Instant::now() + PATIENCE;
+        /// A thread that comes to a call by itself is where another run can come to.
+        const BY_ITSELF: Duration = Duration::from_millis(100);
+        let began = Instant::now();
+        let end = began + PATIENCE;
         let mut state = self.lock();
         loop {
-            let running: Vec<i32> = tids().into_iter().filter(|tid| !state.parked.contains_key(tid)).collect();
+            let stands = |tid: &i32| state.parked.contains_key(tid) || state.waiting.contains_key(tid);
+            let running: Vec<i32> = tids().into_iter().filter(|tid| !stands(tid)).collect();
             if running.is_empty() || Instant::now() > end || matches!(state.report, Some(Report::Ended(_))) {
                 return;
             }
-            for tid in running {
+            let is_kicked = !self.is_deterministic || began.elapsed() > BY_ITSELF;
+            for tid in running.into_iter().filter(|_| is_kicked) {
                 let _ = capture::kick(self.process, Pid::from_raw(tid));
             }
             state = self.changed.wait_timeout(state, PAUSE).unwrap_or_else(PoisonError::into_inner).0;
@@ -270,7 +284,39 @@ impl Debugger {
 
     /// Looks at a stopped thread, and may change its registers; `None` if it has not stopped.
     pub fn with_parked<T>(&self, tid: i32, act: impl FnOnce(&mut Parked) -> T) -> Option<T> {
-        self.lock().parked.get_mut(&tid).map(act)
+        let mut state = self.lock();
+        if let Some(parked) = state.parked.get_mut(&tid) {
+            let was_changed = std::mem::take(&mut parked.is_changed);
+            let result = act(parked);
+            let is_changed = parked.is_changed;
+            parked.is_changed |= was_changed;
+            drop(state);
+            if is_changed {
+                self.note_altered();
+            }
+            return Some(result);
+        }
+        // It is in the middle of a call, whose result is still to come.
+        let mut waiting = state.waiting.get(&tid)?.clone();
+        let result = act(&mut waiting);
+        (!waiting.is_changed).then_some(result)
+    }
+
+    /// A thread waits for its turn with these registers, or no more.
+    pub(super) fn show_waiting(&self, tid: i32, waiting: Option<Parked>) {
+        let mut state = self.lock();
+        match waiting {
+            Some(waiting) => state.waiting.insert(tid, waiting),
+            None => state.waiting.remove(&tid),
+        };
+        if state.is_stopped {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Where a deterministic run is.
+    pub(super) fn track(&self) -> MutexGuard<'_, Track> {
+        self.track.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has threads stop at `addr`.
@@ -279,6 +325,11 @@ impl Debugger {
     /// `EFAULT` if nothing can be written there.
     pub fn set_breakpoint(&self, mm: &AddressSpace, addr: u64) -> Result<(), Errno> {
         self.breakpoints.set(mm, addr).or_else(|_| self.breakpoints.set_in_data(mm, addr))
+    }
+
+    /// Has threads stop at `addr` if there is code of a file by now; returns whether they do.
+    pub(super) fn set_in_code(&self, mm: &AddressSpace, addr: u64) -> bool {
+        self.breakpoints.set(mm, addr).is_ok()
     }
 
     /// Has threads stop there no more.
@@ -328,7 +379,7 @@ impl Debugger {
 
     /// Keeps its locks from being held by another thread while what it returns lives.
     pub(super) fn hold(&self) -> impl Sized + '_ {
-        (self.breakpoints.hold(), self.lock())
+        (self.breakpoints.hold(), self.lock(), self.track())
     }
 
     /// In a process that was just made by fork(2): it is no one's, and its code its own.
@@ -339,7 +390,7 @@ impl Debugger {
     }
 
     /// Does it debug the calling process?
-    fn is_of_caller(&self) -> bool {
+    pub(super) fn is_of_caller(&self) -> bool {
         self.is_attached.load(Ordering::SeqCst) && self.process == getpid()
     }
 
@@ -375,8 +426,9 @@ impl Shared {
         action
     }
 
-    fn must_wait(&self, tid: i32) -> bool {
-        self.is_stopped || self.action(tid).motion == Motion::Hold
+    /// A thread that has its turn keeps all others from theirs: it cannot be held where threads take turns.
+    fn must_wait(&self, tid: i32, is_deterministic: bool) -> bool {
+        self.is_stopped || !is_deterministic && self.action(tid).motion == Motion::Hold
     }
 }
 
@@ -405,10 +457,20 @@ impl Task {
         loop {
             if let Some(signal) = debugged.action.signal.take() {
                 debugged.injected = Some(signal);
+                debugger.note_altered();
                 let _ = self.signals.hold(SigInfo::sent(signal, libc::SI_USER, getpid().as_raw(), 0));
             }
             if debugged.injected.is_some() || !debugger.is_of_caller() {
                 return Ok(Trap::Kicked);
+            }
+            match self.go_on(debugger)? {
+                Went::Nowhere => {}
+                Went::Trap(trap) => return Ok(trap),
+                Went::On => continue,
+                Went::Stops => {
+                    self.park(debugger, debugged, Some(Event::Interrupt))?;
+                    continue;
+                }
             }
             let rip = self.vcpu.regs().rip;
             let is_stepping = matches!(debugged.action.motion, Motion::Step(_));
@@ -420,7 +482,10 @@ impl Task {
             if !is_stepping && watchpoints.is_empty() {
                 match self.run_to_breakpoint(&debugger.breakpoints)? {
                     Stop::Trap(trap) => return Ok(trap),
-                    Stop::Breakpoint(_) => self.park(debugger, debugged, Some(Event::Breakpoint))?,
+                    Stop::Breakpoint(_) => {
+                        debugger.track().came(self.place());
+                        self.park(debugger, debugged, Some(Event::Breakpoint))?;
+                    }
                 }
                 continue;
             }
@@ -450,6 +515,9 @@ impl Task {
         };
         if trap.as_ref().is_some_and(|trap| !is_behind(trap)) {
             return Ok(trap);
+        }
+        if trap != Some(Trap::Syscall) {
+            debugger.track().stepped(place.0, self.place());
         }
         let hit = watchpoints.iter().find(|watchpoint| used.iter().any(|access| watchpoint.is_hit(access)));
         if let Some(hit) = hit {
@@ -484,7 +552,7 @@ impl Task {
         Ok(debugged.effects.accesses(&instruction, &state))
     }
 
-    fn state(&mut self) -> Result<State, VmError> {
+    pub(super) fn state(&mut self) -> Result<State, VmError> {
         Ok(State::new(*self.vcpu.regs(), self.vcpu.segment_bases()?, self.vcpu.extended_state()?))
     }
 
@@ -494,7 +562,7 @@ impl Task {
         let mut event = event;
         let is_resumed = self.leave_call(debugger)?;
         let mut state = debugger.lock();
-        if event.is_none() && !state.must_wait(tid) {
+        if event.is_none() && !state.must_wait(tid, debugger.is_deterministic) {
             state.parked.remove(&tid);
             if is_resumed {
                 self.take_action(debugged, state.take_action(tid));
@@ -508,6 +576,11 @@ impl Task {
             return Ok(());
         }
         drop(state);
+        match event {
+            None => debugger.track().stops(self.place()),
+            Some(Event::Call(_)) => debugger.track().lose(self.place()),
+            Some(_) => {}
+        }
         let mut parked = Parked::new(self.state()?, debugged.call, false);
         state = debugger.lock();
         if let Some(shown) = state.parked.remove(&tid).filter(|shown| shown.is_changed) {
@@ -522,7 +595,7 @@ impl Task {
             debugger.changed.notify_all();
             state = debugger
                 .changed
-                .wait_while(state, |state| state.must_wait(tid) && !state.is_over)
+                .wait_while(state, |state| state.must_wait(tid, debugger.is_deterministic) && !state.is_over)
                 .unwrap_or_else(PoisonError::into_inner);
             if event.is_none() || state.is_over {
                 break;
@@ -542,7 +615,8 @@ impl Task {
 
     /// Shows the thread as it is, for as long as the host answers its call.
     fn show_in_call(&mut self, debugger: &Debugger, nr: u64) -> Result<(), VmError> {
-        if debugger.is_of_caller() {
+        // Where threads take turns, they are shown as they wait for theirs.
+        if debugger.is_of_caller() && !debugger.is_deterministic {
             let parked = Parked::new(self.state()?, Some(nr), true);
             debugger.lock().parked.insert(self.tid().as_raw(), parked);
             debugger.changed.notify_all();
@@ -589,6 +663,7 @@ impl Task {
                 _ => None,
             });
         };
+        self.note_place(&debugger);
         let mut debugged = self.debugged.take().unwrap_or_default();
         debugged.call = match event {
             Event::Call(nr) | Event::Returned(nr) => Some(nr),
@@ -620,7 +695,13 @@ impl Task {
         {
             return Ok(Some(info));
         }
+        if let Some(debugger) = self.process.debugger.clone()
+            && !self.track_signal(&debugger)
+        {
+            return Ok(Some(info));
+        }
         let signal = self.stop_with(Event::Signal(info.signal))?;
+        self.note_signal_altered(signal != Some(info.signal));
         Ok(signal.map(|signal| if signal == info.signal { info } else { SigInfo::forced(signal) }))
     }
 
@@ -630,7 +711,20 @@ impl Task {
     /// KVM's.
     #[inline]
     pub fn show_fault(&mut self, fault: &Fault) -> Result<bool, VmError> {
-        Ok(self.process.debugger.is_none() || self.stop_with(Event::Signal(fault.signal))?.is_some())
+        let Some(debugger) = self.process.debugger.clone() else { return Ok(true) };
+        if !self.track_signal(&debugger) {
+            return Ok(true);
+        }
+        let signal = self.stop_with(Event::Signal(fault.signal))?;
+        self.note_signal_altered(signal != Some(fault.signal));
+        Ok(signal.is_some())
+    }
+
+    /// The debugger had another signal delivered than the program was about to get, or not.
+    fn note_signal_altered(&self, is_other: bool) {
+        if let Some(debugger) = self.process.debugger.as_ref().filter(|_| is_other) {
+            debugger.note_altered();
+        }
     }
 
     /// It is about to make a system call, or has made it.

@@ -17,6 +17,7 @@ mod missing;
 mod patch;
 mod process;
 pub mod region;
+pub mod replay;
 mod robust_list;
 pub mod sampling;
 mod settings;

@@ -177,10 +177,12 @@ impl Task {
     }
 
     /// The calling host thread takes its place, and has the baton when this returns.
-    pub(super) fn take_turn(&self) {
+    pub(super) fn take_turn(&mut self) {
+        self.show_waiting(None);
         if let Some((board, seat)) = self.on_board() {
             board.take(seat);
         }
+        self.hide_waiting();
     }
 
     /// The process ends by this thread.

@@ -29,12 +29,15 @@ pub fn tells(task: &mut Task, vector: Vector) -> bool {
         return false;
     }
     regs.rip = instruction.next_ip();
+    let at = task.vcpu.regs().rip;
     *task.vcpu.regs_mut() = regs;
+    task.begin_event(at, None);
     if let Some((board, seat)) = task.on_board() {
         board.pass(clock::INSTRUCTION);
         board.pass_point(seat, false);
     }
     send_due(task);
+    task.end_event();
     true
 }
 

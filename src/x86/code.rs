@@ -25,6 +25,18 @@ pub fn is_entered_only_at(code: &[u8], start: u64, part: &Range<u64>, entry: u64
     begins && has_entry
 }
 
+/// Instructions from which control comes to the one at `at` by itself or by a direct jump or call. `code` is as above.
+pub fn predecessors(code: &[u8], start: u64, at: u64) -> Vec<u64> {
+    let mut found = Vec::new();
+    for instruction in Decoder::with_ip(64, code, start, DecoderOptions::NONE) {
+        let jumps = instruction.op_kinds().any(|kind| kind == OpKind::NearBranch64);
+        if instruction.next_ip() == at || jumps && instruction.near_branch_target() == at {
+            found.push(instruction.ip());
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +69,15 @@ mod tests {
     fn jumps_into_it_are_found() {
         assert!(!check(&[], &[0xeb, 0xf8]), "into the mov");
         assert!(!check(&[0x74, 0x06], &[0xc3]), "into the syscall");
+    }
+
+    #[test]
+    fn what_comes_before_is_found() {
+        // nop; jne back; call behind; nop; ret
+        let code = [0x90, 0x75, 0xfd, 0xe8, 1, 0, 0, 0, 0x90, 0xc3];
+        assert_eq!(predecessors(&code, START, START), [START + 1]);
+        assert_eq!(predecessors(&code, START, START + 9), [START + 3, START + 8]);
+        assert_eq!(predecessors(&code, START, START + 4), [0; 0]);
     }
 
     #[test]

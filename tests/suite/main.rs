@@ -30,6 +30,7 @@ mod races;
 mod real_programs;
 mod regions;
 mod report;
+mod reverse;
 mod scripts;
 mod stat;
 mod stress;
@@ -79,6 +80,7 @@ fn trials() -> Result<Vec<Trial>, String> {
     trials.extend(determinism::trials());
     trials.extend(models::trials());
     trials.extend(gdb::trials());
+    trials.extend(reverse::trials());
     trials.extend(stress::trials());
     trials.extend(trace::trials());
     trials.extend(races::trials()?);

@@ -20,6 +20,10 @@ const IDS: usize = SEATS + NR_SEATS * SEAT_LEN;
 /// Files in the order in which the guest has seen them, as an open hash table: device, inode, number.
 const NR_FILES: usize = 1 << 18;
 const FILES: usize = IDS + NR_IDS * 16;
+/// In the first page: files that nothing is written to for a while, as device and inode of each.
+const QUIET: usize = 2048;
+/// Standard descriptors, of which each may be another file.
+pub(super) const NR_QUIET: usize = 3;
 pub(super) const BOARD_LEN: usize = FILES + NR_FILES * 24;
 
 /// Words of the first page.
@@ -67,6 +71,12 @@ pub(super) enum Head {
     Outside,
     /// Are threads that wait without a system call stepped?
     Steps,
+    /// Does a debugger go back in the run? Then calls are counted, and a digest is kept of them.
+    IsReversible,
+    Events,
+    Digest,
+    /// Up to this event nothing is written to the quiet files.
+    QuietUntil,
 }
 
 /// Words of a seat.
@@ -101,6 +111,7 @@ pub(super) enum Word {
     HasReturned,
 }
 
+const _: () = assert!((Head::QuietUntil as usize + 1) * 8 <= QUIET);
 const _: () = assert!((Word::HasReturned as usize + 1) * 8 <= SEAT_LEN);
 
 /// The shared memory.
@@ -172,6 +183,11 @@ impl Board {
 
     pub(super) fn exchange(&self, word: Head, from: u64, to: u64) -> bool {
         self.word(word as usize * 8).compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    /// Device and inode of a file that nothing is written to for a while.
+    pub(super) fn quiet_words(&self, index: usize) -> [&AtomicU64; 2] {
+        [0, 8].map(|at| self.word(QUIET + index * 16 + at))
     }
 
     pub(super) fn seat_word(&self, seat: usize, word: Word) -> &AtomicU64 {

@@ -5,6 +5,7 @@
 
 pub mod board;
 pub mod clock;
+pub mod events;
 mod ids;
 pub mod record;
 pub mod schedule;

@@ -64,7 +64,7 @@ pub fn register_name(place: u64) -> Option<&'static str> {
     REGISTERS.iter().chain(&xstate::REGISTERS).nth(place).copied()
 }
 
-fn values(regs: &UserRegs) -> [u64; 18] {
+pub(in crate::proc) fn values(regs: &UserRegs) -> [u64; 18] {
     let UserRegs { rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags } = *regs;
     [rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags]
 }

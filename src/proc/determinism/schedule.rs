@@ -398,6 +398,10 @@ impl Board {
 
     /// Makes a thread that spins leave guest mode, where it finds out.
     fn watch(&self, watch: &mut Watch) {
+        // A debugger takes its time, and can stop a thread that spins.
+        if self.is_reversible() {
+            return;
+        }
         let Ok(held) = usize::try_from(self.get(Head::Holder).wrapping_sub(1)) else { return };
         if held >= NR_SEATS || !self.taken().any(|seat| seat != held && self.would_go_on(seat)) {
             return *watch = Watch::default();
@@ -511,7 +515,7 @@ impl Board {
         self.load(seat, Word::Deadline).min(self.load(seat, Word::Timer))
     }
 
-    fn taken(&self) -> impl Iterator<Item = Seat> {
+    pub(super) fn taken(&self) -> impl Iterator<Item = Seat> {
         (0..self.seats_used()).filter(|&seat| self.state(seat) != State::Free)
     }
 

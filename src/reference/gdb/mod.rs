@@ -1,6 +1,8 @@
 //! gdb's remote protocol: a thread of the runner serves a gdb that connects to a port or a socket.
 
+mod control;
 mod registers;
+pub mod reverse;
 mod target;
 
 use std::fmt;
@@ -107,6 +109,14 @@ impl Connection {
                 Self::above_guest(stream.as_fd()).map(|fd| Self(Stream::Unix(fd.into())))
             }
         }
+    }
+
+    /// To a front, which speaks for gdb.
+    ///
+    /// # Errors
+    /// `EMFILE`.
+    pub fn of_front(socket: UnixStream) -> io::Result<Self> {
+        Self::above_guest(socket.as_fd()).map(|fd| Self(Stream::Unix(fd.into())))
     }
 
     fn above_guest(fd: BorrowedFd<'_>) -> io::Result<std::os::fd::OwnedFd> {
@@ -216,7 +226,7 @@ impl BlockingEventLoop for Loop {
                 return Ok(Happened::IncomingData(byte));
             }
             if let Some(report) = guest.take_report() {
-                return match stop_reason(report) {
+                return match stop_reason(guest, report) {
                     Some(reason) => Ok(Happened::TargetStopped(reason)),
                     None => Err(WaitForStopReasonError::Connection(io::ErrorKind::ConnectionReset.into())),
                 };
@@ -231,10 +241,10 @@ impl BlockingEventLoop for Loop {
     }
 }
 
-fn stop_reason(report: Report) -> Option<MultiThreadStopReason<u64>> {
+fn stop_reason(guest: &Guest, report: Report) -> Option<MultiThreadStopReason<u64>> {
     use MultiThreadStopReason as Reason;
     let (tid, event) = match report {
-        Report::Stopped(tid, event) => (target::tid(tid), event),
+        Report::Stopped(tid, event) => (target::tid(guest.shown(tid)), event),
         Report::Ended(ExitStatus::Code(code)) => return Some(Reason::Exited(code)),
         Report::Ended(ExitStatus::Signal(signal)) => return Some(Reason::Terminated(target::to_gdb(signal))),
         Report::Gone => return None,

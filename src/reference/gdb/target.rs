@@ -20,26 +20,31 @@ use gdbstub::target::ext::breakpoints::{
 };
 use gdbstub::target::ext::catch_syscalls::{CatchSyscalls, CatchSyscallsOps, SyscallNumbers};
 use gdbstub::target::ext::exec_file::{ExecFile, ExecFileOps};
+use gdbstub::target::ext::monitor_cmd::MonitorCmdOps;
 use gdbstub::target::{Target, TargetError, TargetResult};
 
 use super::registers::{Number, Registers, X86_64};
 use crate::abi::UserAddr;
 use crate::proc::debugger::{Action, Catch, Motion, Parked, Report, Watchpoint};
-use crate::proc::{Debugger, Process};
+use crate::proc::replay::Goal;
+use crate::proc::{Debugger, Determinism, Process, determinism};
 
 /// The guest process.
 #[derive(Debug)]
 pub(super) struct Guest {
-    process: Arc<Process>,
+    pub(super) process: Arc<Process>,
     debugger: Arc<Debugger>,
     actions: BTreeMap<i32, Action>,
     others: Motion,
     is_gone: bool,
+    /// Where the run is sent next.
+    pub(super) goal: Goal,
 }
 
 impl Guest {
     pub(super) fn new(process: Arc<Process>, debugger: Arc<Debugger>) -> Self {
-        Self { process, debugger, actions: BTreeMap::new(), others: Motion::Continue, is_gone: false }
+        let (actions, goal) = Default::default();
+        Self { process, debugger, actions, others: Motion::Continue, is_gone: false, goal }
     }
 
     pub(super) fn debugger(&self) -> Arc<Debugger> {
@@ -80,17 +85,35 @@ impl Guest {
         let _ = nix::sys::signal::kill(nix::unistd::getpid(), nix::sys::signal::Signal::SIGKILL);
     }
 
+    pub(super) fn board(&self) -> Option<&determinism::Board> {
+        self.process.determinism.as_ref().map(Determinism::board)
+    }
+
+    /// A thread's number as the program knows it.
+    pub(super) fn shown(&self, tid: i32) -> i32 {
+        self.board().map_or(tid, |board| board.guest_id(tid))
+    }
+
+    /// The host's of that.
+    pub(super) fn host_tid(&self, shown: i32) -> i32 {
+        self.board().map_or(shown, |board| board.host_id(shown))
+    }
+
+    fn host_of(&self, thread: Tid) -> Option<i32> {
+        i32::try_from(thread.get()).ok().map(|shown| self.host_tid(shown))
+    }
+
     fn tids(&self) -> Vec<i32> {
         self.process.threads.tids()
     }
 
     fn with<T>(&self, thread: Tid, act: impl FnOnce(&mut Parked) -> T) -> TargetResult<T, Self> {
-        let tid = i32::try_from(thread.get()).map_err(|_| TargetError::NonFatal)?;
+        let tid = self.host_of(thread).ok_or(TargetError::NonFatal)?;
         self.debugger.with_parked(tid, act).ok_or(TargetError::NonFatal)
     }
 
     fn act(&mut self, thread: Tid, motion: Motion, signal: Option<Signal>) {
-        if let Ok(tid) = i32::try_from(thread.get()) {
+        if let Some(tid) = self.host_of(thread) {
             self.actions.insert(tid, Action { motion, signal: signal.and_then(from_gdb) });
         }
     }
@@ -170,6 +193,11 @@ impl Target for Guest {
     fn support_exec_file(&mut self) -> Option<ExecFileOps<'_, Self>> {
         Some(self)
     }
+
+    fn support_monitor_cmd(&mut self) -> Option<MonitorCmdOps<'_, Self>> {
+        // Only the front of a run that can go back has something to say.
+        if self.board().is_some() { Some(self) } else { None }
+    }
 }
 
 impl MultiThreadBase for Guest {
@@ -187,12 +215,13 @@ impl MultiThreadBase for Guest {
     }
 
     fn read_addrs(&mut self, addr: u64, bytes: &mut [u8], _: Tid) -> TargetResult<usize, Self> {
-        let len = self.process.mm.copy_in_partly(UserAddr::new(addr), bytes);
+        let len = self.process.mm.original_code(addr, bytes);
         self.debugger.hide_breakpoints(addr, &mut bytes[..len]);
         Ok(len)
     }
 
     fn write_addrs(&mut self, addr: u64, bytes: &[u8], _: Tid) -> TargetResult<(), Self> {
+        self.debugger.note_altered();
         let (mm, at) = (&self.process.mm, UserAddr::new(addr));
         let (mut bytes, mut old) = (bytes.to_vec(), vec![0; bytes.len()]);
         self.debugger.keep_breakpoints(addr, &mut bytes);
@@ -202,7 +231,7 @@ impl MultiThreadBase for Guest {
     }
 
     fn list_active_threads(&mut self, thread_is_active: &mut dyn FnMut(Tid)) -> Result<(), io::Error> {
-        self.tids().into_iter().map(tid).for_each(thread_is_active);
+        self.tids().into_iter().map(|host| tid(self.shown(host))).for_each(thread_is_active);
         Ok(())
     }
 

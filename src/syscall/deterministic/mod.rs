@@ -5,6 +5,7 @@ mod file;
 mod futex;
 mod ids;
 mod io;
+mod quiet;
 mod spin;
 mod system;
 mod time;
@@ -22,9 +23,13 @@ use crate::proc::determinism::{Board, Seat, Wait, clock};
 use crate::signal::action::Disposition;
 use crate::sys::capture;
 
+/// Of the instruction `syscall`.
+const SYSCALL_LEN: u64 = 2;
+
 /// Executes a system call of a thread that has the baton, and has it when this returns.
 pub(super) fn execute(task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
     let rip = task.vcpu.regs().rip;
+    task.begin_event(rip.wrapping_sub(SYSCALL_LEN), Some(nr));
     let result = answer(task, i64::try_from(nr).unwrap_or(-1), args);
     if let Some((board, seat)) = task.on_board()
         && board.is_recorded()
@@ -40,6 +45,7 @@ pub(super) fn execute(task: &mut Task, nr: u64, args: &[u64; 6]) -> SysResult {
         board.pass_point(seat, nr == libc::SYS_sched_yield.cast_unsigned());
     }
     send_due(task);
+    task.end_event();
     result
 }
 
@@ -52,7 +58,8 @@ fn value_of(result: &SysResult) -> u64 {
 }
 
 fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> SysResult {
-    let special = time::answer(task, nr, args)
+    let special = quiet::answer(task, nr, args)
+        .or_else(|| time::answer(task, nr, args))
         .or_else(|| futex::answer(task, nr, args))
         .or_else(|| timer::answer(task, nr, args))
         .or_else(|| ids::answer(task, nr, args))
