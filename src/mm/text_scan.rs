@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::fault::FaultError;
-use super::vma::{Vma, VmaName};
+use super::vma::Vma;
 use super::{Access, AddressSpace, Inner, host_prot};
 use crate::abi::mman::Prot;
 use crate::abi::{Errno, PAGE_SIZE, PageRange, UserAddr};
@@ -83,8 +83,12 @@ impl AddressSpace {
 
     /// Must pages of this kind be looked at before they are executed?
     pub(super) fn is_scanned(&self, vma: &Vma) -> bool {
-        // The vDSO is the host's, and made for its processor.
-        vma.prot.contains(Prot::EXEC) && vma.name != VmaName::Vdso && self.text_scan.get().is_some()
+        vma.prot.contains(Prot::EXEC) && self.text_scan.get().is_some()
+    }
+
+    /// The processor that the guest sees.
+    pub fn shown_cpu(&self) -> CpuModel {
+        self.text_scan().map_or_else(CpuModel::default, |scan| scan.looked_for.cpu)
     }
 
     /// The code at `at` as it was before anything was replaced.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use goblin::elf::Elf;
+use goblin::elf::{Elf, SectionHeader};
 
 use super::copy::{Hva, copy_from};
 
@@ -39,9 +39,28 @@ impl HostVdso {
 
     /// Bytes from the start of the code to a function of it.
     pub fn offset_of(&self, name: &str) -> Option<u64> {
+        self.symbol(name).map(|(start, _)| start)
+    }
+
+    /// Where a function is in the image.
+    pub fn function(&self, name: &str) -> Option<Range<usize>> {
+        let (start, len) = self.symbol(name)?;
+        let start = usize::try_from(start).ok()?;
+        Some(start..start.checked_add(usize::try_from(len).ok()?)?)
+    }
+
+    /// Where the code is in the image that is executed: all but what the kernel has put in its place, or had to choose from.
+    pub fn text(&self) -> Option<Range<usize>> {
+        let elf = Elf::parse(&self.image).ok()?;
+        let named = |header: &&SectionHeader| elf.shdr_strtab.get_at(header.sh_name) == Some(".text");
+        elf.section_headers.iter().find(named)?.file_range()
+    }
+
+    /// Offset and length in bytes.
+    fn symbol(&self, name: &str) -> Option<(u64, u64)> {
         let elf = Elf::parse(&self.image).ok()?;
         let found = elf.dynsyms.iter().find(|symbol| elf.dynstrtab.get_at(symbol.st_name) == Some(name))?;
-        Some(found.st_value)
+        Some((found.st_value, found.st_size))
     }
 }
 

@@ -180,6 +180,11 @@ impl CpuModel {
         }
     }
 
+    /// Has it RDTSCP?
+    pub fn has_rdtscp(self) -> bool {
+        !self.is_fixed() || self.word(Word::D81) >> 27 & 1 == 1
+    }
+
     /// Has it the instructions that read and write the bases of FS and GS?
     pub fn has_fsgsbase(self) -> bool {
         match self {

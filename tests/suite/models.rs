@@ -46,6 +46,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     for model in MODELS {
         trials.push(kvm_trial(format!("models::instructions_of_{model}"), move || instructions(model)));
         trials.push(kvm_trial(format!("models::cpuid_of_{model}"), move || cpuid(model)));
+        trials.push(kvm_trial(format!("models::vdso_of_{model}"), move || vdso(model)));
     }
     trials.extend([
         kvm_trial("models::the_c_library_chooses_by_it".into(), library),
@@ -90,6 +91,14 @@ fn instructions(model: &str) -> Outcome {
     let message = format!(" in main is no instruction of {model}\n");
     let stderr = text(&finished.stderr);
     expect(&finished, text(&finished.stdout) == expected && stderr.ends_with(&message) && stderr.lines().count() == 1)
+}
+
+/// As natively, where the processor is the host's.
+fn vdso(model: &str) -> Outcome {
+    let native = Invocation::native(Program::model("vdso")?.executable()?)?.run()?;
+    let Some(finished) = on(model, "vdso", &[])? else { return too_little() };
+    expect(&native, native.ending == Ending::Code(0) && native.stdout.ends_with(b"where it is: 1\n"))?;
+    expect(&finished, finished.stdout == native.stdout && finished.stderr.is_empty())
 }
 
 /// Everything that tells of the processor tells the same.
