@@ -6,16 +6,17 @@
 //! breakpoints by.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Pid, getpid};
 
+use super::bell::Bell;
 use super::breakpoint::{Breakpoints, Stop};
+use super::follow::Followed;
 use super::replay::{Track, Went};
 use super::step::{Step, is_behind};
 use super::{ExitStatus, Task};
@@ -49,6 +50,8 @@ pub enum Event {
     Call(u64),
     /// It has made it.
     Returned(u64),
+    /// It has made this process, which waits until [`Debugger::leave_child`] or [`Debugger::detach`].
+    Fork(i32),
 }
 
 /// What the debugger is told.
@@ -145,16 +148,17 @@ impl Parked {
 /// What a debugger and the threads of a process share.
 #[derive(Debug)]
 pub struct Debugger {
-    process: Pid,
+    process: AtomicI32,
     pub(super) breakpoints: Breakpoints,
     /// Do threads take turns, and wait for theirs without stopping?
-    is_deterministic: bool,
+    pub(super) is_deterministic: bool,
     /// Where a deterministic run is.
     track: Mutex<Track>,
     is_attached: AtomicBool,
     state: Mutex<Shared>,
     changed: Condvar,
-    bell: (PipeReader, PipeWriter),
+    bell: Mutex<Arc<Bell>>,
+    pub(super) followed: Mutex<Followed>,
 }
 
 #[derive(Debug, Default)]
@@ -193,25 +197,26 @@ impl Debugger {
     /// Those of pipe(2).
     pub fn new(is_deterministic: bool) -> io::Result<Self> {
         Ok(Self {
-            process: getpid(),
+            process: AtomicI32::new(getpid().as_raw()),
             breakpoints: Breakpoints::default(),
             is_deterministic,
             track: Mutex::default(),
             is_attached: AtomicBool::new(true),
             state: Mutex::new(Shared { is_stopped: true, ..Shared::default() }),
             changed: Condvar::new(),
-            bell: io::pipe()?,
+            bell: Mutex::new(Bell::new()?.into()),
+            followed: Mutex::default(),
         })
     }
 
     /// Readable when there is a report.
-    pub fn bell(&self) -> BorrowedFd<'_> {
-        self.bell.0.as_fd()
+    pub fn bell(&self) -> Arc<Bell> {
+        self.bell.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The report, for which the bell rang. All threads have stopped then, but for those that cannot.
     pub fn take_report(&self, tids: impl Fn() -> Vec<i32>) -> Option<Report> {
-        let _ = (&self.bell.0).read(&mut [0]);
+        self.bell().take();
         let report = self.lock().report.take();
         if matches!(report, Some(Report::Stopped(..))) {
             self.wait_until_parked(tids);
@@ -235,7 +240,7 @@ impl Debugger {
             }
             let is_kicked = !self.is_deterministic || began.elapsed() > BY_ITSELF;
             for tid in running.into_iter().filter(|_| is_kicked) {
-                let _ = capture::kick(self.process, Pid::from_raw(tid));
+                let _ = capture::kick(self.process(), Pid::from_raw(tid));
             }
             state = self.changed.wait_timeout(state, PAUSE).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -262,7 +267,7 @@ impl Debugger {
         self.changed.notify_all();
         drop(state);
         for tid in disturbed {
-            let _ = capture::kick(self.process, Pid::from_raw(tid));
+            let _ = capture::kick(self.process(), Pid::from_raw(tid));
         }
     }
 
@@ -274,6 +279,8 @@ impl Debugger {
         (state.is_stopped, state.is_over, state.others) = (false, true, Motion::Continue);
         state.actions.clear();
         self.changed.notify_all();
+        drop(state);
+        self.leave_child();
     }
 
     /// The debugger has been told that there is no more to come.
@@ -379,7 +386,8 @@ impl Debugger {
 
     /// Keeps its locks from being held by another thread while what it returns lives.
     pub(super) fn hold(&self) -> impl Sized + '_ {
-        (self.breakpoints.hold(), self.lock(), self.track())
+        let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.breakpoints.hold(), self.lock(), self.track(), bell, self.followed())
     }
 
     /// In a process that was just made by fork(2): it is no one's, and its code its own.
@@ -389,9 +397,22 @@ impl Debugger {
         self.breakpoints.clear_all(mm);
     }
 
+    /// In such a process: it is the debugger's after all, and has stopped.
+    pub(super) fn adopt(&self) -> io::Result<()> {
+        *self.bell.lock().unwrap_or_else(PoisonError::into_inner) = Bell::new()?.into();
+        *self.lock() = Shared { is_stopped: true, ..Shared::default() };
+        self.process.store(getpid().as_raw(), Ordering::SeqCst);
+        self.is_attached.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
     /// Does it debug the calling process?
     pub(super) fn is_of_caller(&self) -> bool {
-        self.is_attached.load(Ordering::SeqCst) && self.process == getpid()
+        self.is_attached.load(Ordering::SeqCst) && self.process() == getpid()
+    }
+
+    fn process(&self) -> Pid {
+        Pid::from_raw(self.process.load(Ordering::SeqCst))
     }
 
     /// To be told that a thread has something to report, which is then all threads' stop; that of another thread may come
@@ -404,7 +425,7 @@ impl Debugger {
 
     fn ring(&self) {
         // There is never more than one in it.
-        let _ = (&self.bell.1).write(&[0]);
+        self.bell().ring();
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -656,7 +677,7 @@ impl Task {
     }
 
     /// Stops with something that happened outside of user code. Returns the signal that the debugger wants delivered.
-    fn stop_with(&mut self, event: Event) -> Result<Option<i32>, VmError> {
+    pub(super) fn stop_with(&mut self, event: Event) -> Result<Option<i32>, VmError> {
         let Some(debugger) = self.process.debugger.clone().filter(|debugger| debugger.is_of_caller()) else {
             return Ok(match event {
                 Event::Signal(signal) => Some(signal),

@@ -90,6 +90,7 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
         }
     };
     let args = new.host_args(&process.mm);
+    let way = if new.has(CLONE_FILES) { None } else { task.way_for_debugger() };
     let (mm, others) = hold_all(&process);
     let plan = mm.plan_fork();
     let forked = if new.is_plain_fork() { clone::fork() } else { clone::clone_copy(&args) };
@@ -116,6 +117,9 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
             if (new.is_plain_fork() || task.seat.is_some()) && new.has(CLONE_CHILD_SETTID) {
                 write_tid(task, new.child_tid, task.shown_tid().as_raw());
             }
+            if let Some(Err(error)) = way.map(|way| task.wait_for_debugger(way)) {
+                tracing::warn!("gdb does not come along: {error}");
+            }
             return Ok(0);
         }
         Forked::Parent(pid) => {
@@ -127,6 +131,9 @@ pub fn fork(task: &mut Task, new: &NewProcess) -> Result<u64, Errno> {
     };
     if (new.is_plain_fork() || seat.is_some()) && new.has(CLONE_PARENT_SETTID) {
         write_tid(task, new.parent_tid, pid);
+    }
+    if let Some(Err(error)) = way.map(|way| task.show_fork(way, pid)) {
+        task.broken = Some(error);
     }
     Ok(u64::from(pid.unsigned_abs()))
 }

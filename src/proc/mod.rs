@@ -2,6 +2,7 @@
 
 pub mod aio;
 mod answerers;
+mod bell;
 mod breakpoint;
 pub mod clone;
 pub mod counting;
@@ -9,6 +10,7 @@ pub mod debugger;
 pub mod determinism;
 pub mod exit;
 pub mod exitless;
+pub mod follow;
 pub mod fork;
 pub mod handover;
 mod inherited;

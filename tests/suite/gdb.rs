@@ -55,13 +55,33 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("ends_by_a_signal", "break add\ncontinue\ndelete\nsignal SIGKILL"),
 ];
 
+/// The same for a program that makes processes.
+const FORKED: &[(&str, &str)] = &[
+    (
+        "goes_over_to_children",
+        "set follow-fork-mode child\nbreak work\nbreak in_parent\ncontinue\nbacktrace\nwatch depth\ncontinue\ninfo breakpoints\n\
+         delete 3\nset var depth = 7\ncontinue\nprint who\nprint depth\nfinish\ncontinue",
+    ),
+    ("stays_with_the_parent", "break work\nbreak in_parent\ncontinue\nbacktrace\nprint depth\ncontinue"),
+    (
+        "catches_forks",
+        "catch fork\ncontinue\nbacktrace -frame-info location-and-address\nset follow-fork-mode child\ncontinue\ndelete\n\
+         set follow-fork-mode parent\nbreak 29\ncontinue\nprint status >> 8\ncontinue",
+    ),
+    ("leaves_a_child", "set follow-fork-mode child\nbreak work\ncontinue\nprint who\nprint depth\ndetach"),
+];
+
 pub(crate) fn trials() -> Vec<Trial> {
     let script = |&(name, script): &(&'static str, &'static str)| {
-        kvm_trial(format!("gdb::{name}"), move || as_natively(script, ""))
+        kvm_trial(format!("gdb::{name}"), move || as_natively("debugged", script, ""))
     };
     let mut trials: Vec<Trial> = SCRIPTS.iter().map(script).collect();
-    trials.push(kvm_trial("gdb::interrupts".into(), || as_natively(INTERRUPTED, "spin")));
-    trials.push(kvm_trial("gdb::stops_do_not_end_waiting".into(), || as_natively(BESIDE_SLEEP, "sleep")));
+    trials.push(kvm_trial("gdb::interrupts".into(), || as_natively("debugged", INTERRUPTED, "spin")));
+    trials.push(kvm_trial("gdb::stops_do_not_end_waiting".into(), || as_natively("debugged", BESIDE_SLEEP, "sleep")));
+    for &(name, script) in FORKED {
+        trials.push(kvm_trial(format!("gdb::{name}"), move || as_natively("forked", script, "")));
+    }
+    trials.push(kvm_trial("gdb::a_child_that_waits_outlives_it".into(), dies_at_fork));
     trials.push(kvm_trial("gdb::one_that_dies_leaves_the_program".into(), dies));
     trials.push(kvm_trial("gdb::kill_ends_the_program".into(), killed));
     trials.push(kvm_trial("gdb::nonsense_leaves_the_program".into(), nonsense));
@@ -78,11 +98,11 @@ const INTERRUPTED: &str = "break 76\ncontinue\n\
     continue\nprint spins > 0\nthread apply all print goes_on\nset var goes_on = 0\ncontinue";
 
 /// Builds the program, and has gdb execute the script natively and under kvm-se.
-fn as_natively(script: &str, arguments: &str) -> Outcome {
+fn as_natively(program: &str, script: &str, arguments: &str) -> Outcome {
     if find_program("gdb").is_none() || find_program("gcc").is_none() {
         return tool_not_installed("gdb");
     }
-    let source = package().join("testprogs/guests/debugged.c");
+    let source = package().join("testprogs/guests").join(program).with_extension("c");
     let shell = format!(
         "gcc -g -O0 -o debugged {} -lpthread || exit 1\n\
          printf '%s\\n' 'set pagination off' 'set confirm off' 'set style enabled off' 'handle SIGUSR1 nostop noprint' \"$SCRIPT\" > script\n\
@@ -114,11 +134,13 @@ fn as_natively(script: &str, arguments: &str) -> Outcome {
 
 /// What is neither the same natively nor of interest: addresses, ids and names of threads, where the start is.
 fn normalised(log: &str) -> String {
-    const NOISE: [&str; 13] = [
+    const NOISE: [&str; 15] = [
         "warning:",
         "[New ",
         "[Switching to",
         "[Thread ",
+        "[Attaching after ",
+        "[Detaching after ",
         "Using host libthread_db",
         "Program stopped.",
         "_start () from",
@@ -168,6 +190,20 @@ fn dies() -> Outcome {
          while kill -0 $pid && ! [ -S socket ]; do sleep 0.02; done\n\
          {} -nx -batch -ex 'target remote ./socket' -ex 'python import os; os.kill(os.getpid(), 9)' > /dev/null 2>&1\n\
          wait $pid",
+        gdb.display()
+    );
+    goes_on(&shell)
+}
+
+/// The gdb is killed when a child waits for its word; both processes go on.
+fn dies_at_fork() -> Outcome {
+    let Some(gdb) = find_program("gdb") else { return tool_not_installed("gdb") };
+    let shell = format!(
+        "\"$0\" --gdb ./socket /bin/sh -c '(exit 3); [ $? = 3 ] && echo goes on; exit 5' &\npid=$!\n\
+         while kill -0 $pid && ! [ -S socket ]; do sleep 0.02; done\n\
+         {} -nx -batch -ex 'target remote ./socket' -ex 'catch fork' -ex continue \
+         -ex 'python import os; os.kill(os.getpid(), 9)' > log 2>&1\n\
+         wait $pid; status=$?\ngrep -q 'forked process' log || exit 1; exit $status",
         gdb.display()
     );
     goes_on(&shell)

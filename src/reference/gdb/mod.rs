@@ -1,30 +1,33 @@
 //! gdb's remote protocol: a thread of the runner serves a gdb that connects to a port or a socket.
 
 mod control;
+mod link;
 mod registers;
 pub mod reverse;
 mod target;
+mod wire;
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gdbstub::common::Signal;
-use gdbstub::conn::ConnectionExt;
 use gdbstub::stub::run_blocking::{BlockingEventLoop, Event as Happened, WaitForStopReasonError};
 use gdbstub::stub::{DisconnectReason, GdbStub, MultiThreadStopReason};
 use gdbstub::target::ext::breakpoints::WatchKind;
 use gdbstub::target::ext::catch_syscalls::CatchSyscallPosition;
+use link::Link;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use target::Guest;
 
 use crate::proc::debugger::{Event, Report};
+use crate::proc::follow::Successor;
 use crate::proc::{Debugger, ExitStatus, Task};
 use crate::sys::{capture, thread};
 
@@ -119,8 +122,7 @@ impl Connection {
         Self::above_guest(socket.as_fd()).map(|fd| Self(Stream::Unix(fd.into())))
     }
 
-    fn above_guest(fd: BorrowedFd<'_>) -> io::Result<std::os::fd::OwnedFd> {
-        use std::os::fd::AsRawFd;
+    fn above_guest(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
         crate::sys::duplicate_above_guest(fd.as_raw_fd())
     }
 
@@ -132,55 +134,32 @@ impl Connection {
     }
 }
 
-impl gdbstub::conn::Connection for Connection {
-    type Error = io::Error;
-
-    fn write(&mut self, byte: u8) -> io::Result<()> {
-        self.write_all(&[byte])
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.0 {
-            Stream::Tcp(stream) => Write::write_all(stream, bytes),
-            Stream::Unix(stream) => Write::write_all(stream, bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl ConnectionExt for Connection {
-    fn read(&mut self) -> io::Result<u8> {
-        let mut byte = [0];
-        match &mut self.0 {
-            Stream::Tcp(stream) => stream.read_exact(&mut byte)?,
-            Stream::Unix(stream) => stream.read_exact(&mut byte)?,
-        }
-        Ok(byte[0])
-    }
-
-    fn peek(&mut self) -> io::Result<Option<u8>> {
-        let mut fds = [PollFd::new(self.reader().as_fd(), PollFlags::POLLIN)];
-        let ready = poll(&mut fds, PollTimeout::ZERO)?;
-        if ready == 0 { Ok(None) } else { self.read().map(Some) }
-    }
-}
-
 /// Serves `connection` from now on, in a thread that ends with it. The guest of `task` has not begun.
 ///
 /// # Errors
 /// Those of clone(2).
 pub fn serve(task: &Task, debugger: Arc<Debugger>, connection: Connection) -> io::Result<()> {
+    let fd = connection.reader().as_fd().as_raw_fd();
+    debugger.follow_by(Successor { connection: fd, serve: serve_in_child });
+    serve_by(task, debugger.clone(), Link::new(connection, debugger))
+}
+
+/// The same in a child, with a gdb that has come along.
+fn serve_in_child(task: &Task, debugger: Arc<Debugger>, connection: OwnedFd, said: &[u8]) -> io::Result<()> {
+    debugger.follow_by(Successor { connection: connection.as_raw_fd(), serve: serve_in_child });
+    let connection = Connection(Stream::Unix(connection.into()));
+    serve_by(task, debugger.clone(), Link::in_child(connection, debugger, task.tid().as_raw(), said))
+}
+
+fn serve_by(task: &Task, debugger: Arc<Debugger>, link: Link) -> io::Result<()> {
     let (process, first) = (task.process.clone(), task.tid());
     // It blocks all signals for good.
     task.signals.hold_off().map_err(|_| io::ErrorKind::Interrupted)?;
-    let spawned = thread::spawn((process, debugger, connection), move |(process, debugger, connection)| {
+    let spawned = thread::spawn((process, debugger, link), move |(process, debugger, link)| {
         capture::send_on_to(first);
         let mut guest = Guest::new(process, debugger);
         guest.wait_for_start();
-        let ended = GdbStub::new(connection).run_blocking::<Loop>(&mut guest);
+        let ended = GdbStub::new(link).run_blocking::<Loop>(&mut guest);
         match ended {
             Ok(DisconnectReason::TargetExited(_) | DisconnectReason::TargetTerminated(_)) => guest.note_told(),
             Ok(DisconnectReason::Kill) => guest.kill(),
@@ -202,19 +181,19 @@ enum Loop {}
 
 impl BlockingEventLoop for Loop {
     type Target = Guest;
-    type Connection = Connection;
+    type Connection = Link;
     type StopReason = MultiThreadStopReason<u64>;
 
     fn wait_for_stop_reason(
         guest: &mut Guest,
-        connection: &mut Connection,
+        link: &mut Link,
     ) -> Result<Happened<Self::StopReason>, WaitForStopReasonError<io::Error, io::Error>> {
         loop {
-            let debugger = guest.debugger();
-            let mut fds = [
-                PollFd::new(debugger.bell(), PollFlags::POLLIN),
-                PollFd::new(connection.reader().as_fd(), PollFlags::POLLIN),
-            ];
+            if let Some(byte) = link.ready() {
+                return Ok(Happened::IncomingData(byte));
+            }
+            let bell = guest.debugger().bell();
+            let mut fds = [PollFd::new(bell.as_fd(), PollFlags::POLLIN), PollFd::new(link.fd(), PollFlags::POLLIN)];
             match poll(&mut fds, PollTimeout::NONE) {
                 Ok(_) => {}
                 Err(nix::errno::Errno::EINTR) => continue,
@@ -222,8 +201,8 @@ impl BlockingEventLoop for Loop {
             }
             let has_report = fds[0].any() == Some(true);
             if !has_report {
-                let byte = connection.read().map_err(WaitForStopReasonError::Connection)?;
-                return Ok(Happened::IncomingData(byte));
+                link.fill().map_err(WaitForStopReasonError::Connection)?;
+                continue;
             }
             if let Some(report) = guest.take_report() {
                 return match stop_reason(guest, report) {
@@ -265,5 +244,6 @@ fn stop_reason(guest: &Guest, report: Report) -> Option<MultiThreadStopReason<u6
         Event::Signal(signal) => Reason::SignalWithThread { tid, signal: target::to_gdb(signal) },
         Event::Call(nr) => called(nr, CatchSyscallPosition::Entry),
         Event::Returned(nr) => called(nr, CatchSyscallPosition::Return),
+        Event::Fork(pid) => Reason::Fork { cur_tid: tid, new_tid: target::tid(pid) },
     })
 }

@@ -9,8 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
+use super::super::wire::{Item, Wire, bytes, expanded, hex};
 use super::Refusal;
-use super::wire::{Item, Wire, bytes, expanded, hex};
 use crate::proc::replay::Position;
 
 /// A runner, and the way to it.

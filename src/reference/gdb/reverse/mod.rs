@@ -5,7 +5,6 @@
 
 mod child;
 mod search;
-mod wire;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -20,8 +19,8 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use search::Found;
-use wire::{INTERRUPT, Item, Wire, expanded};
 
+use super::wire::{INTERRUPT, Item, Wire, expanded};
 use super::{Connection, Stream};
 use crate::proc::ExitStatus;
 use crate::profile::recorder::{pass_on, take_over_signals};

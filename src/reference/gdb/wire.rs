@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::BorrowedFd;
 
-use super::super::{Connection, Stream};
+use super::{Connection, Stream};
 
 /// What came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,8 +86,7 @@ impl Wire {
     }
 
     pub(super) fn send(&mut self, packet: &[u8]) -> io::Result<()> {
-        let sum = format!("#{:02x}", checksum(packet));
-        self.sent = [b"$", packet, sum.as_bytes()].concat();
+        self.sent = framed(packet);
         self.write(&self.sent.clone())
     }
 
@@ -97,6 +96,11 @@ impl Wire {
             Stream::Unix(stream) => stream.write_all(bytes),
         }
     }
+}
+
+/// A packet as it goes over the wire.
+pub(super) fn framed(packet: &[u8]) -> Vec<u8> {
+    [b"$", packet, format!("#{:02x}", checksum(packet)).as_bytes()].concat()
 }
 
 fn checksum(packet: &[u8]) -> u8 {
