@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "ends the calling thread alone")]
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
@@ -60,7 +61,8 @@ pub fn nr_processors() -> usize {
     own.map_or(1, |set| (0..CpuSet::count()).filter(|&processor| set.is_set(processor) == Ok(true)).count())
 }
 
-/// Waits until the process is dead, a zombie or gone, but not longer than `most`; returns whether it is.
+/// Waits until the process is dead, a zombie or gone, but not longer than `most`; returns whether it is. Takes a descriptor
+/// meanwhile.
 pub fn wait_for_death(process: Pid, most: Duration) -> bool {
     // SAFETY: makes a descriptor.
     let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, process.as_raw(), 0) };
@@ -78,6 +80,13 @@ pub fn wait_for_death(process: Pid, most: Duration) -> bool {
             Err(_) => return false,
         }
     }
+}
+
+/// Has the process, or its first thread, ended, and with it the memory? Makes no descriptor.
+pub fn has_no_memory(process: Pid) -> bool {
+    let mut byte = [0];
+    let nowhere = [RemoteIoVec { base: 0, len: 1 }];
+    process_vm_readv(process, &mut [IoSliceMut::new(&mut byte)], &nowhere) == Err(nix::Error::ESRCH)
 }
 
 /// Processor time of a thread of this process, or of all threads of another one.

@@ -388,7 +388,10 @@ impl Board {
         let holder = self.get(Head::Holder);
         let Some(held) = usize::try_from(holder).ok().and_then(|holder| holder.checked_sub(1)) else { return false };
         let pid = i32::try_from(self.load(held, Word::Pid)).unwrap_or(0);
-        let is_dead = pid != 0 && thread::wait_for_death(Pid::from_raw(pid), Duration::ZERO);
+        let process = Pid::from_raw(pid);
+        // To wait for a death takes a descriptor, which would be one of the guest's for a moment.
+        let may_be_dead = pid != 0 && process != getpid() && thread::has_no_memory(process);
+        let is_dead = may_be_dead && thread::wait_for_death(process, Duration::ZERO);
         if !is_dead || !self.exchange(Head::Holder, holder, seat as u64 + 1) {
             return false;
         }
