@@ -7,7 +7,10 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::Task;
 use super::debugger::{Debugger, Event};
-use crate::sys::duplicate_above_guest;
+use crate::abi::Errno;
+use crate::signal::action::Disposition;
+use crate::signal::mask::{MAX_SIGNAL, SigSet};
+use crate::sys::{capture, duplicate_above_guest};
 use crate::vm::VmError;
 
 /// What serves the debugger in a child that it goes over to.
@@ -74,6 +77,35 @@ impl Debugger {
 }
 
 impl Task {
+    /// Is there a debugger that sees what this process does?
+    pub fn is_debugged(&self) -> bool {
+        self.process.debugger.as_ref().is_some_and(|debugger| debugger.is_of_caller())
+    }
+
+    /// Catches a signal that would end the process on the host, so that the debugger sees it first. Whoever is not ended after
+    /// all goes on with the call that it was at.
+    ///
+    /// # Errors
+    /// `ERESTARTNOINTR` if there is a signal to deliver first.
+    pub fn catch_for_debugger(&self, signal: i32) -> Result<(), Errno> {
+        if SigSet::SYNCHRONOUS.union(SigSet::UNBLOCKABLE).contains(signal) {
+            return Ok(());
+        }
+        capture::catch(signal, u64::from(libc::SA_RESTART.unsigned_abs()))
+    }
+
+    /// The same for all such signals.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn catch_all_for_debugger(&self) -> Result<(), Errno> {
+        let fatal = |signal: &i32| {
+            let action = self.process.actions.action(*signal);
+            action.is_ok_and(|action| action.disposition(*signal) == Disposition::Fatal)
+        };
+        (1..=MAX_SIGNAL).filter(fatal).try_for_each(|signal| self.catch_for_debugger(signal))
+    }
+
     /// Before it makes a process by fork(2), if a debugger may go over to that. To be followed by [`Self::show_fork`] and, in the
     /// child, [`Self::wait_for_debugger`].
     pub(super) fn way_for_debugger(&self) -> Option<Way> {

@@ -102,6 +102,8 @@ fn disposition(task: &Task, signal: i32) -> Option<Disposition> {
 fn to_itself(task: &mut Task, info: SigInfo) -> SysResult {
     if !task.signals.mask().contains(info.signal) {
         match disposition(task, info.signal) {
+            // A debugger is to see it first.
+            Some(Disposition::Fatal) if task.is_debugged() => {}
             Some(Disposition::Fatal) => return Ok(Outcome::Exit(End::Process(ExitStatus::Signal(info.signal)))),
             Some(Disposition::Ignored) => return Ok(Outcome::Value(0)),
             _ => {}
@@ -135,7 +137,11 @@ fn do_sigaction(task: &mut Task, signal: i32, new: Option<SigAction>) -> Result<
     }
     let disposition = new.disposition(signal);
     task.end_masks();
-    tell_host(signal, &new, disposition)?;
+    if disposition == Disposition::Fatal && task.is_debugged() {
+        task.catch_for_debugger(signal)?;
+    } else {
+        tell_host(signal, &new, disposition)?;
+    }
     if disposition == Disposition::Ignored {
         task.signals.held().forget(signal);
     }

@@ -55,6 +55,9 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("ends_by_a_signal", "break add\ncontinue\ndelete\nsignal SIGKILL"),
 ];
 
+/// It is told of what would end the program, and may prevent it.
+const ENDED: &str = "set print frame-arguments none\nhandle SIGUSR1 stop print\ncontinue\nbacktrace -frame-info location-and-address -1\nsignal 0\nup 1\ncontinue";
+
 /// The same for a program that makes processes.
 const FORKED: &[(&str, &str)] = &[
     (
@@ -80,6 +83,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.push(kvm_trial("gdb::stops_do_not_end_waiting".into(), || as_natively("debugged", BESIDE_SLEEP, "sleep")));
     for &(name, script) in FORKED {
         trials.push(kvm_trial(format!("gdb::{name}"), move || as_natively("forked", script, "")));
+    }
+    for (name, argument) in [("its_own_signals_that_end_it", ""), ("signals_of_others_that_end_it", "child")] {
+        trials.push(kvm_trial(format!("gdb::{name}"), move || as_natively("dies", ENDED, argument)));
     }
     trials.push(kvm_trial("gdb::a_child_that_waits_outlives_it".into(), dies_at_fork));
     trials.push(kvm_trial("gdb::one_that_dies_leaves_the_program".into(), dies));

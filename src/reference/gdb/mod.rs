@@ -141,6 +141,7 @@ impl Connection {
 pub fn serve(task: &Task, debugger: Arc<Debugger>, connection: Connection) -> io::Result<()> {
     let fd = connection.reader().as_fd().as_raw_fd();
     debugger.follow_by(Successor { connection: fd, serve: serve_in_child });
+    task.catch_all_for_debugger().map_err(|_| io::ErrorKind::Interrupted)?;
     serve_by(task, debugger.clone(), Link::new(connection, debugger))
 }
 
