@@ -1,6 +1,6 @@
 //! gdb by `--gdb`: the same script says the same of a program natively and under kvm-se.
 
-use libtest_mimic::{Completion, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::invocation::Invocation;
 use crate::machine::{Outcome, find_program, kvm_trial, package, tool_not_installed, trial};
@@ -86,6 +86,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     }
     for (name, argument) in [("its_own_signals_that_end_it", ""), ("signals_of_others_that_end_it", "child")] {
         trials.push(kvm_trial(format!("gdb::{name}"), move || as_natively("dies", ENDED, argument)));
+    }
+    for options in ["", "--deterministic"] {
+        trials.push(kvm_trial(format!("gdb::shows_the_memory_map{options}"), move || memory_map(options)));
     }
     trials.push(kvm_trial("gdb::a_child_that_waits_outlives_it".into(), dies_at_fork));
     trials.push(kvm_trial("gdb::one_that_dies_leaves_the_program".into(), dies));
@@ -199,6 +202,35 @@ fn dies() -> Outcome {
         gdb.display()
     );
     goes_on(&shell)
+}
+
+/// As the program sees it, but for the numbers of devices and files, which a deterministic run gives out itself.
+fn memory_map(options: &str) -> Outcome {
+    let Some(gdb) = find_program("gdb") else { return tool_not_installed("gdb") };
+    let shell = format!(
+        "\"$0\" {options} --gdb ./socket /bin/cat /proc/self/maps > maps &\npid=$!\n\
+         while kill -0 $pid && ! [ -S socket ]; do sleep 0.02; done\n\
+         {} -nx -batch -ex 'target remote ./socket' -ex 'catch syscall exit_group' -ex continue -ex 'monitor maps' \
+         -ex 'monitor state' -ex continue > log 2>&1\nwait $pid",
+        gdb.display()
+    );
+    let finished = Invocation::shell(&shell)?.patient().run()?;
+    let lines = |name: &str| -> Result<Vec<String>, Failed> {
+        let text = String::from_utf8(finished.read(name)?).map_err(|error| error.to_string())?;
+        let is_stable =
+            |line: &&str| line.ends_with("/cat") || line.ends_with("/libc.so.6") || line.ends_with("[stack]");
+        let without_file = |line: &str| -> String {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            [&fields[..3], &fields[5..]].concat().join(" ")
+        };
+        Ok(text.lines().filter(is_stable).map(without_file).collect())
+    };
+    let (shown, own) = (lines("log")?, lines("maps")?);
+    let log = String::from_utf8_lossy(&finished.read("log")?).into_owned();
+    if shown != own || own.len() < 5 || log.contains("position ") || !log.contains("maps: show") {
+        return Err(format!("{shown:#?}\n{own:#?}\n{log}").into());
+    }
+    Ok(Completion::Completed)
 }
 
 /// The gdb is killed when a child waits for its word; both processes go on.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::unistd::{Pid, getpid};
 
-use super::Task;
+use super::{Process, Task};
 pub(super) use maps::{Smaps, path_at};
 use status::Resident;
 pub(super) use status::peak_memory;
@@ -50,6 +50,12 @@ pub enum View {
     Process,
     /// The directory `task`.
     Tasks,
+}
+
+/// `/proc/self/maps` as `process` sees it, but for the numbers of files in a deterministic run.
+pub fn memory_map(process: &Process) -> Vec<u8> {
+    let host = process.limits.with_descriptors(|| std::fs::read("/proc/self/maps"));
+    maps::maps(&process.mm, &host.and_then(|text| text).unwrap_or_default())
 }
 
 /// Names that a process's directory does not have here: the kernel might have been built without them.

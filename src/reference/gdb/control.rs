@@ -1,4 +1,4 @@
-//! What the front of a run that can go back asks of its runner, by commands of gdb's `monitor`.
+//! Commands of gdb's `monitor`: one for its user, and what the front of a run that can go back asks of its runner.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,10 +10,14 @@ use super::target::Guest;
 use crate::abi::UserAddr;
 use crate::loader::eh_frame;
 use crate::proc::replay::{Goal, Position, Progress};
+use crate::proc::view;
 use crate::x86::code;
 
 /// Most bytes of a function that are looked at.
 const MOST_CODE: u64 = 1 << 20;
+
+/// What users are told of `monitor`.
+pub(super) const COMMANDS: &str = "maps: show the memory map\n";
 
 impl MonitorCmd for Guest {
     fn handle_monitor_cmd(&mut self, command: &[u8], mut out: ConsoleOutput<'_>) -> Result<(), io::Error> {
@@ -21,6 +25,9 @@ impl MonitorCmd for Guest {
         let (word, rest) = command.split_once(' ').unwrap_or((&command, ""));
         let number = || rest.trim().parse::<u64>().unwrap_or(u64::MAX);
         let answer = match word {
+            // As `info proc mappings`, which asks for a file that is not the program's.
+            "maps" => String::from_utf8_lossy(&view::memory_map(&self.process)).into_owned(),
+            _ if self.board().is_none() => COMMANDS.to_owned(),
             "state" => self.state(),
             "call" => self.call_before(i32::try_from(number()).unwrap_or(0)),
             "digest" => self.debugger().digest_before(number()).to_string(),

@@ -195,8 +195,7 @@ impl Target for Guest {
     }
 
     fn support_monitor_cmd(&mut self) -> Option<MonitorCmdOps<'_, Self>> {
-        // Only the front of a run that can go back has something to say.
-        if self.board().is_some() { Some(self) } else { None }
+        Some(self)
     }
 }
 

@@ -20,7 +20,8 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use search::Found;
 
-use super::wire::{INTERRUPT, Item, Wire, expanded};
+use super::control::COMMANDS;
+use super::wire::{INTERRUPT, Item, Wire, bytes, expanded, hex};
 use super::{Connection, Stream};
 use crate::proc::ExitStatus;
 use crate::profile::recorder::{pass_on, take_over_signals};
@@ -207,7 +208,10 @@ impl Front<'_> {
                 self.gdb.has_acks = false;
                 return Ok(());
             }
-            [b'q', b'R', b'c', b'm', b'd', b',', ..] => return self.gdb.send(b""),
+            // The other commands are this front's own.
+            [b'q', b'R', b'c', b'm', b'd', b',', command @ ..] if bytes(command) != b"maps" => {
+                return self.gdb.send(hex(COMMANDS.as_bytes()).as_bytes());
+            }
             [b'Z', ..] => drop(self.points.insert(packet.clone())),
             [b'z', rest @ ..] => drop(self.points.remove(&[b"Z", rest].concat())),
             [b'H', b'g', ..] => self.general = Some(packet.clone()),
