@@ -300,43 +300,51 @@ pub(super) fn entries(
     if !task.process.views.is_any() {
         return None;
     }
-    match find(task, fd)?.1.view {
-        View::Descriptors => Some(read_entries(task, fd, layout, to, len, is_runner_descriptor)),
-        View::Process => Some(read_entries(task, fd, layout, to, len, is_absent)),
-        View::Tasks => {
-            let worker = view::worker().map(|thread| thread.to_string().into_bytes());
-            Some(read_entries(task, fd, layout, to, len, |name| worker.as_deref() == Some(name)))
+    /// The entries of a directory of /proc are few.
+    const MOST: u32 = 64 << 10;
+    let view = find(task, fd).map(|(_, shown)| shown.view);
+    let view = view.filter(|view| matches!(view, View::Descriptors | View::Process | View::Tasks))?;
+    let seen = next_entries(task, fd, layout, len.min(MOST), Some(view));
+    Some(seen.and_then(|seen| {
+        task.process.mm.copy_out(to, &seen)?;
+        Ok(seen.len() as u64)
+    }))
+}
+
+/// All that are left of a directory, as `struct linux_dirent64`, without those that the guest does not see.
+pub(super) fn all_entries(task: &mut Task, fd: Fd) -> Result<Vec<u8>, Errno> {
+    const STEP: u32 = 64 << 10;
+    let is_any = task.process.views.is_any();
+    let view = if is_any { find(task, fd).map(|(_, shown)| shown.view) } else { None };
+    let mut all = Vec::new();
+    loop {
+        let seen = next_entries(task, fd, EntryLayout::NEW, STEP, view)?;
+        if seen.is_empty() {
+            return Ok(all);
         }
-        _ => None,
+        all.extend(seen);
     }
 }
 
-fn is_absent(name: &[u8]) -> bool {
-    ABSENT.iter().any(|absent| absent.as_bytes() == name)
+/// Is the entry `name` not for the guest in a directory that is shown as `view`?
+fn is_hidden(view: Option<View>, name: &[u8]) -> bool {
+    match view {
+        Some(View::Descriptors) => is_runner_descriptor(name),
+        Some(View::Process) => ABSENT.iter().any(|absent| absent.as_bytes() == name),
+        Some(View::Tasks) => view::worker().is_some_and(|thread| thread.to_string().as_bytes() == name),
+        _ => false,
+    }
 }
 
-fn read_entries(
-    task: &Task,
-    fd: Fd,
-    layout: EntryLayout,
-    to: UserAddr,
-    len: u32,
-    is_hidden: impl Fn(&[u8]) -> bool,
-) -> Result<u64, Errno> {
-    /// The entries of a directory of /proc are few.
-    const MOST: u32 = 64 << 10;
-    let len = len.min(MOST);
+/// The next ones that are not hidden, of which there are none at the end.
+fn next_entries(task: &Task, fd: Fd, layout: EntryLayout, len: u32, view: Option<View>) -> Result<Vec<u8>, Errno> {
     let mut entries = vec![0; usize::try_from(len).unwrap_or(0)];
     loop {
         let count = task.host(layout.nr, args![fd, entries.as_mut_slice(), len])?;
-        if count == 0 {
-            return Ok(0);
-        }
         let all = &entries[..usize::try_from(count).unwrap_or(0)];
-        let seen = visible(all, layout, &is_hidden);
-        if !seen.is_empty() {
-            task.process.mm.copy_out(to, &seen)?;
-            return Ok(seen.len() as u64);
+        let seen = visible(all, layout, |name| is_hidden(view, name));
+        if count == 0 || !seen.is_empty() {
+            return Ok(seen);
         }
     }
 }
@@ -372,6 +380,7 @@ mod tests {
 
     #[test]
     fn hidden_entries_are_left_out() {
+        let is_absent = |name: &[u8]| is_hidden(Some(View::Process), name);
         let all = [entry(b"maps"), entry(b"numa_maps"), entry(b"mem"), entry(b"map_files")].concat();
         assert_eq!(visible(&all, EntryLayout::NEW, is_absent), [entry(b"maps"), entry(b"mem")].concat());
         assert!(visible(&entry(b"map_files"), EntryLayout::NEW, is_absent).is_empty());

@@ -13,7 +13,7 @@ use crate::report::text;
 type Named = (&'static str, fn() -> Outcome);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    const TESTS: [Named; 17] = [
+    const TESTS: [Named; 18] = [
         ("threads", threads),
         ("signals_timers_and_processes", || alike(&[program("signals")?])),
         ("instructions_that_tell", || alike(&[program("tells")?])),
@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("code_that_changes_itself", changing),
         ("descriptors", descriptors),
         ("files", files),
+        ("directories", directories),
         ("a_thread_that_spins_is_named", spin),
         ("threads_that_wait_without_calls_are_stepped", stepped),
         ("a_difference_is_named", difference),
@@ -104,6 +105,14 @@ fn files() -> Outcome {
     let is_sorted = names == [".", "..", "a", "b", "c", "d"];
     let has_times = shown.contains("\n1000000007.000000005 2000000000.000000000\nkvm-se ");
     expect(&one, one.stdout == again.stdout && is_sorted && has_times)
+}
+
+fn directories() -> Outcome {
+    let program = program("directory")?;
+    let native = Invocation::native(&program)?.run()?;
+    let run = Invocation::kvm_se()?.arg("--deterministic").arg(&program).run()?;
+    expect(&native, native.ending == Ending::Code(0) && text(&native.stdout).contains("102 entries"))?;
+    expect(&run, run.ending == native.ending && run.stdout == native.stdout)
 }
 
 /// The runner's waiting threads take none, not even for a moment.

@@ -12,7 +12,7 @@ use nix::sys::stat::fstat;
 use zerocopy::IntoBytes;
 
 use super::super::arg::{Arg, Fd};
-use super::super::{IntoSysResult, Outcome, SysResult, cpuinfo};
+use super::super::{IntoSysResult, SysResult, cpuinfo, view};
 use super::system::{MEMORY, NR_PROCESSORS, RELEASE, fill_random};
 use super::time::from_ns;
 use super::{call, on_board};
@@ -172,7 +172,7 @@ fn entries(task: &mut Task, args: &[u64; 6]) -> Result<u64, Errno> {
     let mut folders = determinism.determinism.as_ref().ok_or(Errno::ENOSYS)?.folders();
     let place = usize::try_from(position).map_err(|_| Errno::EINVAL)?;
     if place == 0 || !folders.contains_key(&fd.raw()) {
-        let read = read_all(task, raw_fd, UserAddr::new(to), len)?;
+        let read = read_all(task, fd)?;
         folders.insert(fd.raw(), read);
     }
     let Some(all) = folders.get(&fd.raw()) else { return Err(Errno::ENOTDIR) };
@@ -200,22 +200,11 @@ fn entries(task: &mut Task, args: &[u64; 6]) -> Result<u64, Errno> {
     Ok(bytes.len() as u64)
 }
 
-/// All entries of the host, read by way of the guest's buffer from the start.
-fn read_all(task: &mut Task, fd: u64, to: UserAddr, len: u64) -> Result<Vec<(Vec<u8>, u64, u8)>, Errno> {
-    let guest = Fd::decode(fd)?;
-    nix::unistd::lseek(guest.borrow()?, 0, nix::unistd::Whence::SeekSet)?;
-    let device = fstat(guest.borrow()?)?.st_dev;
-    let mut all = Vec::new();
-    loop {
-        let count = match call(task, libc::SYS_getdents64, &[fd, to.raw(), len, 0, 0, 0])? {
-            Outcome::Value(0) => break,
-            Outcome::Value(count) => usize::try_from(count).unwrap_or(0),
-            _ => return Err(Errno::EIO),
-        };
-        let mut bytes = vec![0; count];
-        task.process.mm.copy_in(to, &mut bytes)?;
-        all.extend(parse(&bytes));
-    }
+/// All entries of the host, read from the start.
+fn read_all(task: &mut Task, fd: Fd) -> Result<Vec<(Vec<u8>, u64, u8)>, Errno> {
+    nix::unistd::lseek(fd.borrow()?, 0, nix::unistd::Whence::SeekSet)?;
+    let device = fstat(fd.borrow()?)?.st_dev;
+    let mut all = parse(&view::all_entries(task, fd)?);
     all.sort();
     let (board, _) = on_board(task)?;
     Ok(all.into_iter().map(|entry| (entry.name, board.file_number(device, entry.inode), entry.kind)).collect())
