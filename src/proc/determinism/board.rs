@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -130,10 +131,7 @@ impl Board {
         board.set(Head::NextId, super::ids::FIRST);
         board.set(Head::NextFile, 1);
         board.set(Head::Outside, 1);
-        // The clock that files get their times from.
-        let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE);
-        let ns = now.map_or(0, |now| now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs());
-        board.set(Head::Started, ns);
+        board.set(Head::Started, file_time());
         Ok(board)
     }
 
@@ -239,14 +237,31 @@ impl Board {
         0
     }
 
-    /// When the run began, by the host's clock (ns since 1970).
+    /// When the run began, by the host's clock (ns since 1970): times of files that it changes are later.
     pub fn started(&self) -> u64 {
         self.get(Head::Started)
+    }
+
+    /// Returns when they would be. That clock goes on by some milliseconds at once.
+    pub(super) fn wait_for_file_times(&self) {
+        // Somebody may set it back.
+        for _ in 0..20 {
+            if file_time() > self.started() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn word(&self, offset: usize) -> &AtomicU64 {
         self.memory.word(offset)
     }
+}
+
+/// What a file that is changed now gets as its time (ns since 1970).
+fn file_time() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE);
+    now.map_or(0, |now| now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs())
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ fn is_random(fd: u64) -> bool {
 fn shown_time(board: &Board, seconds: u64, nanoseconds: u64) -> [u64; 2] {
     let time = seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds);
     // Before 1970 is far above.
-    let is_of_run = time >= board.started() && seconds < EPOCH;
+    let is_of_run = time > board.started() && seconds < EPOCH;
     if is_of_run { [EPOCH, 0] } else { [seconds, nanoseconds] }
 }
 
