@@ -24,7 +24,7 @@ impl Ways {
     }
 
     fn qemu_user_for(&self, row: &Row) -> Option<&Path> {
-        self.qemu_user.as_deref().filter(|_| !row.starts_programs)
+        self.qemu_user.as_deref().filter(|_| !row.starts_programs && row.options.is_empty())
     }
 }
 
@@ -86,9 +86,9 @@ impl Comparison {
 
     fn run_once(&mut self, program: &Path, ways: &Ways) {
         self.native.run(Command::new(program), self.row, &ways.folder);
-        self.kvm_se.run(under(&ways.kvm_se, program), self.row, &ways.folder);
+        self.kvm_se.run(under(&ways.kvm_se, self.row.options, program), self.row, &ways.folder);
         if let Some(qemu_user) = ways.qemu_user_for(self.row) {
-            self.qemu_user.run(under(qemu_user, program), self.row, &ways.folder);
+            self.qemu_user.run(under(qemu_user, "", program), self.row, &ways.folder);
         }
         self.floor.samples.extend(self.row.floor.map(|floor| floor()));
     }
@@ -101,9 +101,9 @@ impl Comparison {
     }
 }
 
-fn under(runner: &Path, program: &Path) -> Command {
+fn under(runner: &Path, options: &str, program: &Path) -> Command {
     let mut command = Command::new(runner);
-    command.arg(program);
+    command.args(options.split_whitespace()).arg(program);
     command
 }
 

@@ -30,6 +30,8 @@ const STUBS: u64 = 0x6000;
 const CODE: u64 = 0x7000;
 const LANDING: u64 = 0x9000;
 const PML4: u64 = 0x10000;
+/// The trap flag.
+const TRAP: u64 = 1 << 8;
 /// A page that is never mapped.
 const ABSENT: u64 = 0x8000;
 /// A page with no memory behind it: a store there is an exit.
@@ -54,6 +56,9 @@ global_asm!(
     "    mov 0x8000, %rax",
     "2:  mov 0x8000, %rax",
     "    jmp 2b",
+    ".globl floor_step",
+    "floor_step:",
+    "    nop",
     ".globl floor_landing",
     "floor_landing:",
     "    movb %al, 0x100000", // LSTAR, either landing
@@ -69,6 +74,7 @@ global_asm!(
 unsafe extern "C" {
     static floor_stubs: u8;
     static floor_code: u8;
+    static floor_step: u8;
     static floor_landing: u8;
     static floor_sysret: u8;
     static floor_end: u8;
@@ -116,6 +122,17 @@ pub(crate) fn page_fault_round_trip() -> Sample {
     floor.time(|vcpu, _| {
         vcpu.sync_regs_mut().regs.rip = CODE + 16;
         leave_ring_0(vcpu);
+    })
+}
+
+/// Nanoseconds for one instruction that traps, and back.
+pub(crate) fn step_round_trip() -> Sample {
+    let entry = code().step;
+    let mut floor = Floor::new(entry, STUBS);
+    floor.time(|vcpu, _| {
+        vcpu.sync_regs_mut().regs.rip = CODE + entry;
+        leave_ring_0(vcpu);
+        vcpu.sync_regs_mut().regs.rflags |= TRAP;
     })
 }
 
@@ -222,6 +239,8 @@ struct Code {
     stubs: &'static [u8],
     user: &'static [u8],
     landing: &'static [u8],
+    /// Where in `user` the instruction is that is stepped.
+    step: u64,
     /// Where in `landing` the guest goes on, if it landed in ring 0.
     sysret: u64,
 }
@@ -236,6 +255,7 @@ fn code() -> Code {
             stubs: std::slice::from_raw_parts(stubs, until(stubs, user)),
             user: std::slice::from_raw_parts(user, until(user, landing)),
             landing: std::slice::from_raw_parts(landing, until(landing, end)),
+            step: until(user, &raw const floor_step) as u64,
             sysret: until(landing, &raw const floor_sysret) as u64,
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Row {
     pub(crate) floor: Option<fn() -> Sample>,
     /// One exit and nothing else: compared with the floor, it shows what kvm-se adds.
     pub(crate) is_one_exit: bool,
+    /// What kvm-se is told before the program, parted by blanks. qemu-user has none of it.
+    pub(crate) options: &'static str,
     /// It starts programs, which qemu-user leaves to the host's kernel.
     pub(crate) starts_programs: bool,
     /// Makes what the program needs in the folder that it is run in.
@@ -57,6 +59,7 @@ impl Row {
             figure: Figure::Printed,
             floor: None,
             is_one_exit: false,
+            options: "",
             starts_programs: false,
             prepare: None,
             input: None,
@@ -79,6 +82,10 @@ impl Row {
 
     const fn one_exit(self) -> Self {
         Self { is_one_exit: true, ..self }
+    }
+
+    const fn options(self, options: &'static str) -> Self {
+        Self { options, ..self }
     }
 
     const fn starts_programs(self) -> Self {
@@ -117,6 +124,10 @@ pub(crate) const ROWS: &[Row] = &[
     Row::calls("gettid", "ns/call", "bench/system_call.c", "gettid 20000"),
     Row::calls("getuid", "ns/call", "bench/system_call.c", "getuid 20000"),
     Row::calls("sigprocmask", "ns/call", "bench/system_call.c", "sigprocmask 5000"),
+
+    // What tools add.
+    Row::printed("instruction, traced", "ns/instr", "bench/instructions.c", "1000")
+        .options("trace --quiet --output /dev/null --roi instructions").floor(floor::step_round_trip).one_exit(),
 
     // Memory.
     Row::printed("page fault with an exit", "ns/fault", "bench/page_fault_exit.c", "2000")

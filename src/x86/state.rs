@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::__cpuid_count;
 use std::fmt;
+use std::sync::OnceLock;
 
 use iced_x86::Register;
 
@@ -203,8 +204,12 @@ pub struct Offsets {
 impl Offsets {
     /// Of this processor.
     pub fn of_processor() -> Self {
-        let at = |component| usize::try_from(__cpuid_count(0xd, component).ebx).unwrap_or(0);
-        Self { ymm_high: at(2), opmask: at(5), zmm_high: at(6), zmm_16: at(7) }
+        // In a virtual machine CPUID costs microseconds.
+        static OFFSETS: OnceLock<Offsets> = OnceLock::new();
+        *OFFSETS.get_or_init(|| {
+            let at = |component| usize::try_from(__cpuid_count(0xd, component).ebx).unwrap_or(0);
+            Self { ymm_high: at(2), opmask: at(5), zmm_high: at(6), zmm_16: at(7) }
+        })
     }
 }
 
