@@ -6,7 +6,7 @@ use std::path::Path;
 
 use kvm_se::Error;
 use kvm_se::proc::ExitStatus;
-use kvm_se::profile::{Memory, Recorder, format, report as top};
+use kvm_se::profile::{Memory, Options, Recorder, format, report as top, usual_frequency};
 use kvm_se::sys::clone::{Forked, fork};
 use kvm_se::syscall::Observer;
 
@@ -18,7 +18,9 @@ use crate::output::{Output, TimelineOutput};
 pub(crate) fn record(mut run: Run, to: RecordTo) -> Result<ExitStatus, Error> {
     let output = Output::prepare(&to.path, "profile")?;
     let memory_output = to.memory.as_deref().map(|path| Output::prepare(path, "table of memory")).transpose()?;
-    let recorder = Recorder::new(to.options, run.config.settings.region.clone()).map_err(Error::Setup)?;
+    let frequency = to.frequency.unwrap_or_else(usual_frequency);
+    let options = Options { frequency, event: to.event, memory: to.memory_interval };
+    let recorder = Recorder::new(options, run.config.settings.region.clone()).map_err(Error::Setup)?;
     let timeline = to.timeline.as_deref().map(TimelineOutput::prepare).transpose()?;
     match fork().map_err(|errno| Error::Setup(io::Error::from_raw_os_error(errno.as_positive())))? {
         Forked::Child => {
@@ -48,7 +50,8 @@ pub(crate) fn record(mut run: Run, to: RecordTo) -> Result<ExitStatus, Error> {
             }
             if !to.is_quiet {
                 let (samples, path) = (profile.samples().count(), to.path.display());
-                let _ = writeln!(stderr, "kvm-se: {samples} samples in {path}");
+                let rate = if to.frequency.is_none() { format!(", {frequency} a second") } else { String::new() };
+                let _ = writeln!(stderr, "kvm-se: {samples} samples in {path}{rate}");
             }
             Ok(status)
         }

@@ -26,9 +26,9 @@ with .gz, compressed.";
 /// Runs a program, and records where it and what it starts spend their time.
 #[derive(Debug, Parser)]
 struct RecordOptions {
-    /// Samples a second
-    #[arg(short = 'F', long, value_name = "HZ", default_value_t = 999, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    frequency: u32,
+    /// Samples a second [default: 999, or fewer where those would take more than 2.5 % of the time]
+    #[arg(short = 'F', long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    frequency: Option<u32>,
     /// All time, that in which threads sleep as well; without it, processor time
     #[arg(long)]
     wall: bool,
@@ -60,8 +60,12 @@ struct RecordOptions {
 /// What is recorded, and where it goes.
 #[derive(Debug)]
 pub(crate) struct RecordTo {
-    /// For the recorder.
-    pub(crate) options: kvm_se::profile::Options,
+    /// Samples a second, if the user says.
+    pub(crate) frequency: Option<u32>,
+    /// What is sampled.
+    pub(crate) event: Event,
+    /// How often the use of memory is measured, if it is.
+    pub(crate) memory_interval: Option<Duration>,
     /// The file.
     pub(crate) path: PathBuf,
     /// Its format.
@@ -96,14 +100,16 @@ pub(super) fn parse(args: &[OsString]) -> Result<Request, Error> {
     if options.timeline.is_some() {
         options.run.refuse_stats("--timeline");
     }
-    let memory = options.memory.as_ref().map(|_| Duration::from_millis(options.memory_interval.into()));
+    let memory_interval = options.memory.as_ref().map(|_| Duration::from_millis(options.memory_interval.into()));
     let event = match options.event.as_str() {
         _ if options.wall => Event::Wall,
         "cpu-clock" => Event::Cpu,
         _ => Event::Faults,
     };
     let to = RecordTo {
-        options: kvm_se::profile::Options { frequency: options.frequency, event, memory },
+        frequency: options.frequency,
+        event,
+        memory_interval,
         path: options.output,
         format,
         timeline: options.timeline,

@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | `recorder` | a process of its own, which samples all threads of a run through the board (`proc::sampling`) |
+//! | `frequency` | how often that is, unless the user says |
 //! | `unwind` | call stacks from registers and stack memory |
 //! | `module` | the ELF files that code comes from |
 //! | `samples` | what was recorded: addresses |
@@ -14,6 +15,7 @@
 //! | [`stat`] | `kvm-se stat`, and timelines |
 
 pub mod format;
+mod frequency;
 mod jit;
 pub mod memory;
 pub mod model;
@@ -26,6 +28,7 @@ mod symbols;
 mod unwind;
 
 pub use format::Format;
+pub use frequency::usual_frequency;
 pub use memory::Memory;
 pub use model::Profile;
 pub use recorder::{Options, Recorder, Recording};

@@ -31,6 +31,15 @@ pub fn exit_costs() -> Option<ExitCosts> {
     watched(measure_exits).ok()?.ok()
 }
 
+/// What a system call costs that is not answered inside the guest: a median, measured in a few milliseconds. `None` where that
+/// fails.
+pub fn syscall_cost() -> Option<Duration> {
+    const ROUNDS: usize = 30;
+    let mut scratch = Scratch::new().ok()?;
+    scratch.machine.answer_calls(&mut scratch.vcpu).ok()?;
+    system_calls(&mut scratch, ROUNDS).ok()
+}
+
 fn measure_exits() -> Result<ExitCosts, Failure> {
     const ROUNDS: usize = 200;
     const PAGES: u64 = 100;

@@ -15,7 +15,7 @@ mod scratch;
 mod state;
 mod time;
 
-pub use cost::{ExitCosts, exit_costs};
+pub use cost::{ExitCosts, exit_costs, syscall_cost};
 pub use overflow::exact_counter;
 pub use report::{Finding, Report, Section};
 

@@ -14,6 +14,7 @@ type Test = (&'static str, bool, fn() -> Outcome);
 pub(super) const TESTS: &[Test] = &[
     ("waiting_calls_are_not_interrupted", true, waiting_calls_are_not_interrupted),
     ("the_status_is_the_programs", true, the_status_is_the_programs),
+    ("it_says_how_often_it_looks_unless_told", true, it_says_how_often_it_looks_unless_told),
     ("waiting_counts_as_wall_time_alone", true, waiting_counts_as_wall_time_alone),
     ("programs_are_followed_through_fork_and_exec", true, programs_are_followed_through_fork_and_exec),
     ("an_interrupted_run_has_a_profile", true, an_interrupted_run_has_a_profile),
@@ -89,6 +90,18 @@ fn the_status_is_the_programs() -> Outcome {
     }
     let run = record()?.arg("./no-such-program").run()?;
     expect(&run, "exit 127", run.ending == Ending::Code(127))?;
+    Ok(Completion::Completed)
+}
+
+fn it_says_how_often_it_looks_unless_told() -> Outcome {
+    for (options, is_said) in [(&[][..], true), (&["-F", "500"], false)] {
+        let run = Invocation::kvm_se()?.args(["record", "-o", "p.folded"]).args(options).arg("/bin/true").run()?;
+        let stderr = String::from_utf8_lossy(&run.stderr).into_owned();
+        let said =
+            stderr.trim_end().strip_suffix(" a second").and_then(|text| text.rsplit(' ').next()?.parse::<u32>().ok());
+        let is_right = said.map_or(!is_said, |rate| is_said && (1..=999).contains(&rate));
+        expect(&run, "its rate", stderr.contains(" samples in p.folded") && is_right)?;
+    }
     Ok(Completion::Completed)
 }
 
