@@ -334,6 +334,8 @@ impl InstructionSet {
         match instruction.mnemonic() {
             Mnemonic::Tzcnt if !has(Word::B7, 3) => return Fate::WithoutPrefix,
             Mnemonic::Lzcnt if !has(Word::C81, 5) => return Fate::WithoutPrefix,
+            // Unlike others of shadow stacks a no-operation where these are not in use: unwinders execute it everywhere.
+            Mnemonic::Rdsspd | Mnemonic::Rdsspq => return Fate::Executed,
             Mnemonic::Lahf | Mnemonic::Sahf if !has(Word::C81, 0) => return Fate::Refused,
             _ => {}
         }
@@ -488,7 +490,7 @@ mod tests {
     #[test]
     fn each_level_has_its_instructions() {
         use Fate::{Executed as Y, Refused as N, WithoutPrefix as P};
-        let expected: [(&str, &[u8], [Fate; 5]); 20] = [
+        let expected: [(&str, &[u8], [Fate; 5]); 22] = [
             ("addps", &[0x0f, 0x58, 0xc0], [Y, Y, Y, Y, Y]),
             ("endbr64", &[0xf3, 0x0f, 0x1e, 0xfa], [Y, Y, Y, Y, Y]),
             ("pause", &[0xf3, 0x90], [Y, Y, Y, Y, Y]),
@@ -509,6 +511,8 @@ mod tests {
             ("rdtscp", &[0x0f, 0x01, 0xf9], [N, N, N, N, Y]),
             ("aesenc", &[0x66, 0x0f, 0x38, 0xdc, 0xc0], [N, N, N, N, N]),
             ("rdfsbase", &[0xf3, 0x48, 0x0f, 0xae, 0xc0], [N, N, N, N, N]),
+            ("rdsspq", &[0xf3, 0x48, 0x0f, 0x1e, 0xc8], [Y, Y, Y, Y, Y]),
+            ("incsspq", &[0xf3, 0x48, 0x0f, 0xae, 0xe8], [N, N, N, N, N]),
         ];
         for (name, code, fate) in expected {
             assert_eq!(fates(code), fate, "{name}");

@@ -59,7 +59,7 @@ pub fn judge(code: &[u8], at: usize, is_start: bool, entry: Option<usize>) -> Ve
     }
     let first = at.saturating_sub(APPROACH);
     // Behind padding code begins anew.
-    let padded = code[first..at].windows(4).rposition(|window| window == [0; 4]).map(|place| {
+    let padded = code[first..at].windows(PADDING).rposition(|window| window == [0; PADDING]).map(|place| {
         let zeros = first + place;
         zeros + code[zeros..at].iter().position(|&byte| byte != 0).unwrap_or(at - zeros)
     });
@@ -82,6 +82,9 @@ pub fn judge(code: &[u8], at: usize, is_start: bool, entry: Option<usize>) -> Ve
         _ => Verdict::Unknown,
     }
 }
+
+/// So many zeros are in no instruction, which has a displacement and an immediate value of 4 bytes, or one of 8.
+const PADDING: usize = 9;
 
 /// Does decoding from `start` come to such an instruction whose opcode is at `at`? `None` if it comes to what is none.
 fn reaches(code: &[u8], start: usize, at: usize) -> Option<bool> {
@@ -145,8 +148,12 @@ mod tests {
     #[test]
     fn code_begins_with_its_mapping_and_behind_padding() {
         assert_eq!(judge(&RDTSC, 0, true, None), Verdict::Instruction);
-        let padded = [&[0xcc, 0, 0, 0, 0, 0][..], &[0x90], &RDTSC].concat();
-        assert_eq!(judge(&padded, 7, false, None), Verdict::Instruction);
+        let padded = [&[0xcc][..], &[0; PADDING], &[0x90], &RDTSC].concat();
+        assert_eq!(judge(&padded, PADDING + 2, false, None), Verdict::Instruction);
+        for before in [&[0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0xc7, 0x84, 0x24, 0x80, 0, 0, 0, 0, 0, 0, 1]] {
+            let (code, at) = long(&[before, &RDTSC].concat());
+            assert_eq!(judge(&code, at, false, None), Verdict::Instruction, "zeros in an instruction: {before:x?}");
+        }
         assert_eq!(judge(&[0xcc, 0xcc, 0x0f, 0x31], 2, false, None), Verdict::Unknown, "too little is known");
     }
 }

@@ -27,6 +27,7 @@ int main(void)
 {
     signal(SIGILL, on_sigill);
     TRY("addpd", "addpd %%xmm0, %%xmm0" ::: "xmm0");
+    TRY("rdsspq", ".byte 0xf3, 0x48, 0x0f, 0x1e, 0xc8" ::: "rax");
     TRY("addsubps", "addsubps %%xmm0, %%xmm0" ::: "xmm0");
     TRY("pshufb", "pshufb %%xmm0, %%xmm0" ::: "xmm0");
     TRY("cmpxchg16b", "cmpxchg16b %0" : "+m"(*(unsigned __int128 *)memory)::"rax", "rdx", "cc");

@@ -47,6 +47,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.push(kvm_trial(format!("models::instructions_of_{model}"), move || instructions(model)));
         trials.push(kvm_trial(format!("models::cpuid_of_{model}"), move || cpuid(model)));
         trials.push(kvm_trial(format!("models::vdso_of_{model}"), move || vdso(model)));
+        trials.push(kvm_trial(format!("models::unwinding_on_{model}"), move || unwinding(model)));
     }
     trials.extend([
         kvm_trial("models::the_c_library_chooses_by_it".into(), library),
@@ -81,7 +82,7 @@ fn expect(finished: &Finished, is_right: bool) -> Outcome {
 /// What it has is executed, and all else is SIGILL.
 fn instructions(model: &str) -> Outcome {
     let Some(finished) = on(model, "levels", &[])? else { return too_little() };
-    let mut expected = "addpd: executed\n".to_owned();
+    let mut expected = "addpd: executed\nrdsspq: executed\n".to_owned();
     for (name, models) in INSTRUCTIONS {
         let is_there = models.contains(&model);
         expected += &format!("{name}: {}\n", if is_there { "executed" } else { "SIGILL" });
@@ -91,6 +92,14 @@ fn instructions(model: &str) -> Outcome {
     let message = format!(" in main is no instruction of {model}\n");
     let stderr = text(&finished.stderr);
     expect(&finished, text(&finished.stdout) == expected && stderr.ends_with(&message) && stderr.lines().count() == 1)
+}
+
+/// The compiler's unwinder asks for a shadow stack on every processor.
+fn unwinding(model: &str) -> Outcome {
+    let native = Invocation::native(Program::model("unwinding")?.executable()?)?.run()?;
+    let Some(finished) = on(model, "unwinding", &[])? else { return too_little() };
+    expect(&native, text(&native.stdout) == "raised, and nobody caught it\n")?;
+    expect(&finished, finished.ending == native.ending && finished.stdout == native.stdout)
 }
 
 /// As natively, where the processor is the host's.
