@@ -12,6 +12,7 @@ use nix::sys::stat::fstat;
 use zerocopy::IntoBytes;
 
 use super::super::arg::{Arg, Fd};
+use super::super::iovec::{Iovec, UIO_MAXIOV};
 use super::super::{IntoSysResult, SysResult, cpuinfo, view};
 use super::system::{MEMORY, NR_PROCESSORS, RELEASE, fill_random};
 use super::time::from_ns;
@@ -34,9 +35,14 @@ pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysRes
         }
         libc::SYS_open => open_made(task, args[0], args[1]),
         libc::SYS_openat => open_made(task, args[1], args[2]),
-        libc::SYS_read if is_random(args[0]) => {
+        libc::SYS_read | libc::SYS_pread64 if is_random(args[0]) => {
             Some(fill_random(task, UserAddr::new(args[1]), args[2]).into_sys_result())
         }
+        libc::SYS_readv | libc::SYS_preadv | libc::SYS_preadv2 if is_random(args[0]) => {
+            Some(fill_buffers(task, args).into_sys_result())
+        }
+        libc::SYS_readlink => own_link(task, args[0], args[1], args[2]),
+        libc::SYS_readlinkat => own_link(task, args[1], args[2], args[3]),
         libc::SYS_utimensat | libc::SYS_utimes | libc::SYS_utime | libc::SYS_futimesat => touch(task, nr, args),
         _ => None,
     }
@@ -52,6 +58,19 @@ fn is_random(fd: u64) -> bool {
             && [RANDOM, URANDOM]
                 .iter()
                 .any(|&minor| stat.st_rdev == libc::makedev(1, u32::try_from(minor).unwrap_or(0)))
+    })
+}
+
+fn fill_buffers(task: &Task, args: &[u64; 6]) -> Result<u64, Errno> {
+    let [_, from, count, ..] = *args;
+    if count > UIO_MAXIOV as u64 {
+        return Err(Errno::EINVAL);
+    }
+    let count = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
+    let buffers: Vec<Iovec> = task.process.mm.read_array(UserPtr::new(UserAddr::new(from)), count)?;
+    buffers.iter().try_fold(0, |done, buffer| match fill_random(task, UserAddr::new(buffer.base), buffer.len) {
+        Err(errno) if done == 0 => Err(errno),
+        filled => Ok(done + filled.unwrap_or(0)),
     })
 }
 
@@ -221,6 +240,24 @@ fn parse(mut bytes: &[u8]) -> Vec<Entry> {
         bytes = rest;
     }
     entries
+}
+
+/// `/proc/self` and `/proc/thread-self` lead to numbers.
+fn own_link(task: &Task, path: u64, to: u64, len: u64) -> Option<SysResult> {
+    let path = task.process.mm.read_string(UserAddr::new(path), 32, Errno::ENAMETOOLONG).ok()?;
+    let (board, seat) = task.on_board()?;
+    let (process, thread) = (board.guest_pid(seat), board.guest_tid(seat));
+    let text = match path.as_slice() {
+        b"/proc/self" => process.to_string(),
+        b"/proc/thread-self" => format!("{process}/task/{thread}"),
+        _ => return None,
+    };
+    let len = usize::try_from(len).unwrap_or(usize::MAX).min(text.len());
+    if len == 0 {
+        return Some(Err(Errno::EINVAL));
+    }
+    let copied = task.process.mm.copy_out(UserAddr::new(to), &text.as_bytes()[..len]);
+    Some(copied.map(|()| len as u64).into_sys_result())
 }
 
 /// "Now" is virtual.

@@ -2,16 +2,19 @@
 //!
 //! What the host alone knows to wait for is made without the baton; when such a call returns depends on the host.
 
+mod write;
+
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::socket::{GetSockOpt, getsockopt, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::super::arg::{Arg, Fd};
 use super::super::host::{HostArg, args as host_args};
 use super::super::nested::MaskArg;
 use super::super::poll::fd_set;
 use super::super::{IntoSysResult, Outcome, SysResult};
-use super::time::to_ns;
+use super::time::{from_ns, to_ns};
 use super::{Restart, call, on_board, wait_for};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
@@ -33,10 +36,9 @@ pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysRes
         libc::SYS_recvfrom if !has(3, dont_wait) => receive(task, nr, args),
         libc::SYS_recvmsg if !has(2, dont_wait) => receive(task, nr, args),
         libc::SYS_recvmmsg if !has(3, dont_wait) => receive(task, nr, args),
-        libc::SYS_write | libc::SYS_writev => write(task, nr, args),
-        libc::SYS_sendto => with_flag(task, nr, args, (3, dont_wait)),
-        libc::SYS_sendmsg => with_flag(task, nr, args, (2, dont_wait)),
-        libc::SYS_sendmmsg => with_flag(task, nr, args, (3, dont_wait)),
+        libc::SYS_write | libc::SYS_writev | libc::SYS_sendto | libc::SYS_sendmsg | libc::SYS_sendmmsg => {
+            write::answer(task, nr, args)
+        }
         libc::SYS_flock => with_flag(task, nr, args, (1, libc::LOCK_NB as u64)),
         libc::SYS_fcntl => lock_file(task, args)?,
         libc::SYS_poll => {
@@ -101,8 +103,21 @@ fn unless_it_waits(result: SysResult) -> Result<Option<Outcome>, Errno> {
     }
 }
 
-fn progress(task: &mut Task, attempt: impl FnMut(&mut Task) -> Result<Option<Outcome>, Errno>) -> SysResult {
-    wait_for(task, (Wait::Progress, None), Restart::ByAction, attempt)?.ok_or(Errno::EAGAIN)
+/// Waits for `timeout` (ns) at most, and is not made again then after a signal.
+fn progress(
+    task: &mut Task,
+    timeout: Option<u64>,
+    attempt: impl FnMut(&mut Task) -> Result<Option<Outcome>, Errno>,
+) -> SysResult {
+    let restart = if timeout.is_some() { Restart::Never } else { Restart::ByAction };
+    let deadline = deadline(task, timeout)?;
+    wait_for(task, (Wait::Progress, deadline), restart, attempt)?.ok_or(Errno::EAGAIN)
+}
+
+/// How long calls on a socket wait at most (socket(7)), in ns.
+fn timeout_of(fd: Fd, option: impl GetSockOpt<Val = TimeVal>) -> Option<u64> {
+    let timeout = getsockopt(&fd.borrow().ok()?, option).ok()?;
+    u64::try_from(timeout.num_microseconds()).ok().filter(|&micros| micros > 0).map(|micros| micros * 1000)
 }
 
 /// A file that calls of the guest's may wait for.
@@ -118,7 +133,8 @@ fn is_blocking(fd: Fd) -> bool {
 /// A call that returns at once when there is something to be had.
 fn receive(task: &mut Task, nr: i64, args: &[u64; 6]) -> SysResult {
     let Some(fd) = waiting_file(args[0]).filter(|fd| is_blocking(*fd)) else { return call(task, nr, args) };
-    progress(task, |task| if is_ready(fd)? { call(task, nr, args).map(Some) } else { Ok(None) })
+    let timeout = timeout_of(fd, sockopt::ReceiveTimeout);
+    progress(task, timeout, |task| if is_ready(fd)? { call(task, nr, args).map(Some) } else { Ok(None) })
 }
 
 fn is_ready(fd: Fd) -> Result<bool, Errno> {
@@ -132,55 +148,12 @@ fn is_ready(fd: Fd) -> Result<bool, Errno> {
 
 /// A call with a flag that keeps it from waiting.
 fn with_flag(task: &mut Task, nr: i64, args: &[u64; 6], (place, flag): (usize, u64)) -> SysResult {
-    let may_wait = args[place] & flag == 0 && (nr == libc::SYS_flock || waiting_file(args[0]).is_some_and(is_blocking));
-    if !may_wait {
+    if args[place] & flag != 0 {
         return call(task, nr, args);
     }
     let mut with_flag = *args;
     with_flag[place] |= flag;
-    progress(task, |task| unless_it_waits(call(task, nr, &with_flag)))
-}
-
-fn write(task: &mut Task, nr: i64, args: &[u64; 6]) -> SysResult {
-    let fd = waiting_file(args[0]).filter(|fd| is_queue(*fd) && is_blocking(*fd));
-    let Some(fd) = fd else { return call(task, nr, args) };
-    let (mut rest, mut done) = (*args, 0);
-    loop {
-        // Nobody else of the run looks at the flag meanwhile.
-        let written = progress(task, |task| {
-            set_blocking(fd, false);
-            let result = call(task, nr, &rest);
-            set_blocking(fd, true);
-            unless_it_waits(result)
-        });
-        match written {
-            Ok(Outcome::Value(len)) if nr == libc::SYS_write && len > 0 && len < rest[2] => {
-                done += len;
-                (rest[1], rest[2]) = (rest[1] + len, rest[2] - len);
-            }
-            Ok(Outcome::Value(len)) => return Ok(Outcome::Value(done + len)),
-            Err(_) if done > 0 => return Ok(Outcome::Value(done)),
-            result => return result,
-        }
-    }
-}
-
-fn is_queue(fd: Fd) -> bool {
-    let stat = fd.borrow().ok().and_then(|fd| fstat(fd).ok());
-    stat.is_some_and(|stat| {
-        let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
-        kind == SFlag::S_IFIFO || kind == SFlag::S_IFSOCK
-    })
-}
-
-fn set_blocking(fd: Fd, is_blocking: bool) {
-    if let Ok(fd) = fd.borrow()
-        && let Ok(flags) = fcntl(fd, FcntlArg::F_GETFL)
-    {
-        let mut flags = OFlag::from_bits_retain(flags);
-        flags.set(OFlag::O_NONBLOCK, !is_blocking);
-        let _ = fcntl(fd, FcntlArg::F_SETFL(flags));
-    }
+    progress(task, None, |task| unless_it_waits(call(task, nr, &with_flag)))
 }
 
 /// `None` if it is about something else.
@@ -192,7 +165,7 @@ fn lock_file(task: &mut Task, args: &[u64; 6]) -> Option<SysResult> {
     };
     let mut args = *args;
     args[1] = u64::from(without_waiting.unsigned_abs());
-    Some(progress(task, |task| match call(task, libc::SYS_fcntl, &args) {
+    Some(progress(task, None, |task| match call(task, libc::SYS_fcntl, &args) {
         Err(Errno::EACCES) => Ok(None),
         result => unless_it_waits(result),
     }))
@@ -288,7 +261,19 @@ fn select(task: &mut Task, nr: i64, args: &[u64; 6]) -> Result<u64, Errno> {
             task.process.mm.copy_out(*set, saved)?;
         }
     }
-    Ok(found?.unwrap_or(0))
+    let count = found?.unwrap_or(0);
+    show_time_left(task, nr, args[4], deadline)?;
+    Ok(count)
+}
+
+/// As Linux shows it: microseconds by select(2), nanoseconds by the system call pselect6.
+fn show_time_left(task: &Task, nr: i64, to: u64, deadline: Option<u64>) -> Result<(), Errno> {
+    let Some(deadline) = deadline else { return Ok(()) };
+    let [seconds, nanoseconds] = from_ns(deadline.saturating_sub(on_board(task)?.0.now()));
+    let parts = if nr == libc::SYS_select { nanoseconds / 1000 } else { nanoseconds };
+    // What cannot be written to is left, as it was read already.
+    let _ = task.process.mm.write(UserPtr::new(UserAddr::new(to)), &[seconds, parts]);
+    Ok(())
 }
 
 fn saved_set(task: &Task, set: UserAddr, count: i32) -> Vec<u8> {

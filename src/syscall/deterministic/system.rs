@@ -4,7 +4,7 @@ use zerocopy::IntoBytes;
 
 use super::super::{IntoSysResult, SysResult};
 use super::on_board;
-use super::time::from_ns;
+use super::time::{from_ns, int};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
 use crate::proc::determinism::clock::UPTIME;
@@ -26,7 +26,7 @@ pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysRes
         libc::SYS_uname => name(task, pointer(0)).into_sys_result(),
         libc::SYS_sysinfo => info(task, pointer(0)).into_sys_result(),
         libc::SYS_times => times(task, pointer(0)).into_sys_result(),
-        libc::SYS_getrusage => usage(task, pointer(1)).into_sys_result(),
+        libc::SYS_getrusage => usage(task, args).into_sys_result(),
         libc::SYS_getcpu => processor(task, [pointer(0), pointer(1)]).into_sys_result(),
         libc::SYS_sched_getaffinity => affinity(task, args).into_sys_result(),
         libc::SYS_sched_setaffinity => {
@@ -86,11 +86,16 @@ fn times(task: &Task, to: UserAddr) -> Result<u64, Errno> {
 }
 
 /// Processor time, and nothing else: memory and faults are the host's.
-fn usage(task: &Task, to: UserAddr) -> Result<(), Errno> {
+fn usage(task: &Task, args: &[u64; 6]) -> Result<(), Errno> {
+    const WHO: [i32; 3] = [libc::RUSAGE_SELF, libc::RUSAGE_CHILDREN, libc::RUSAGE_THREAD];
+    let [who, to, ..] = *args;
+    if !WHO.contains(&int(who)) {
+        return Err(Errno::EINVAL);
+    }
     let [seconds, nanoseconds] = from_ns(on_board(task)?.0.now());
     let mut words = [0u64; 18];
     (words[0], words[1]) = (seconds, nanoseconds / 1000);
-    task.process.mm.copy_out(to, words.as_bytes())
+    task.process.mm.copy_out(UserAddr::new(to), words.as_bytes())
 }
 
 fn processor(task: &Task, to: [UserAddr; 2]) -> Result<(), Errno> {

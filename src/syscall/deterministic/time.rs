@@ -13,7 +13,7 @@ pub(super) type Time = [u64; 2];
 
 pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysResult> {
     let pointer = |index: usize| UserAddr::new(args[index]);
-    let clock = clock_of(args[0]);
+    let clock = int(args[0]);
     Some(match nr {
         libc::SYS_clock_gettime => show(task, clock, pointer(1)).into_sys_result(),
         libc::SYS_gettimeofday => time_of_day(task, pointer(0), pointer(1)).into_sys_result(),
@@ -33,7 +33,7 @@ pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysRes
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "as the kernel takes it")]
-pub(super) fn clock_of(raw: u64) -> i32 {
+pub(super) fn int(raw: u64) -> i32 {
     raw as u32 as i32
 }
 
@@ -82,6 +82,9 @@ fn seconds(task: &Task, to: UserAddr) -> Result<u64, Errno> {
 fn sleep(task: &mut Task, (clock, is_absolute): (i32, bool), time: UserAddr, left: UserAddr) -> Result<(), Errno> {
     if clock > LAST_CLOCK || clock == libc::CLOCK_THREAD_CPUTIME_ID {
         return Err(Errno::EINVAL);
+    }
+    if [libc::CLOCK_MONOTONIC_RAW, libc::CLOCK_REALTIME_COARSE, libc::CLOCK_MONOTONIC_COARSE].contains(&clock) {
+        return Err(Errno::EOPNOTSUPP);
     }
     let time = to_ns(task.process.mm.read(UserPtr::new(time))?)?;
     let (board, _) = on_board(task)?;

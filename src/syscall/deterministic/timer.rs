@@ -4,7 +4,7 @@
 use super::super::arg::{Arg, Fd};
 use super::super::host::args as host_args;
 use super::super::{IntoSysResult, Outcome, SysResult};
-use super::time::{Time, clock_of, from_ns, to_ns};
+use super::time::{Time, from_ns, int, to_ns};
 use super::{call, on_board};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
@@ -18,7 +18,7 @@ const SI_KERNEL: i32 = 0x80;
 
 pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysResult> {
     let pointer = |index: usize| UserAddr::new(args[index]);
-    let number = clock_of(args[0]);
+    let number = int(args[0]);
     Some(match nr {
         libc::SYS_alarm => alarm(task, args[0] & u64::from(u32::MAX)).into_sys_result(),
         libc::SYS_setitimer => set_interval(task, number, [pointer(1), pointer(2)]).into_sys_result(),
@@ -217,7 +217,7 @@ fn create_descriptor(task: &mut Task, args: &[u64; 6]) -> SysResult {
     let result = call(task, libc::SYS_timerfd_create, args);
     if let Ok(Outcome::Value(fd)) = result {
         let kind = TimerKind::Descriptor(i32::try_from(fd).unwrap_or(-1));
-        let timer = Timer { kind, clock: clock_of(args[0]), deadline: None, interval: 0, signal: None, overrun: 0 };
+        let timer = Timer { kind, clock: int(args[0]), deadline: None, interval: 0, signal: None, overrun: 0 };
         timers(task, |timers| timers.put(timer))?;
     }
     result

@@ -1,0 +1,100 @@
+/* What a run of its own time and order must answer as Linux does. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+static char big[1 << 20];
+
+static void *drain(void *from)
+{
+    char bytes[65536];
+    long all = 0;
+    for (ssize_t len; (len = read(*(int *)from, bytes, sizeof bytes)) > 0;)
+        all += len;
+    return (void *)all;
+}
+
+static void transfer(const char *name, int ends[2], ssize_t (*put)(int))
+{
+    pthread_t reader;
+    void *got;
+    pthread_create(&reader, NULL, drain, &ends[0]);
+    long put_in_all = put(ends[1]);
+    close(ends[1]);
+    pthread_join(reader, &got);
+    printf("%s %ld, of which came %ld\n", name, put_in_all, (long)got);
+    close(ends[0]);
+}
+
+static ssize_t put_vector(int fd)
+{
+    struct iovec parts[] = { { big, 100000 }, { big, 0 }, { big, 200000 }, { big, 1 } };
+    return writev(fd, parts, 4);
+}
+
+static ssize_t put_send(int fd) { return send(fd, big, sizeof big, 0); }
+
+static ssize_t put_message(int fd)
+{
+    struct iovec parts[] = { { big, 300000 }, { big, 300001 } };
+    struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+    return sendmsg(fd, &message, 0);
+}
+
+static void limited_waits(void)
+{
+    struct timeval limit = { 0, 50000 };
+    int ends[2], listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr any = { .sa_family = AF_UNIX };
+    char byte;
+    socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+    setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(ends[1], SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    printf("recv %zd", recv(ends[0], &byte, 1, 0));
+    printf(" %s\n", strerrorname_np(errno));
+    while (send(ends[1], big, 65536, 0) > 0)
+        ;
+    printf("send %s\n", strerrorname_np(errno));
+    bind(listener, &any, 2);
+    listen(listener, 1);
+    setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    printf("accept %d", accept(listener, NULL, NULL));
+    printf(" %s\n", strerrorname_np(errno));
+}
+
+int main(void)
+{
+    int ends[2];
+    pipe(ends);
+    transfer("writev", ends, put_vector);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+    transfer("send", ends, put_send);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+    transfer("sendmsg", ends, put_message);
+    limited_waits();
+
+    struct rusage usage;
+    printf("getrusage %d", getrusage(99, &usage));
+    printf(" %s\n", strerrorname_np(errno));
+    struct timespec moment = { 0, 1 };
+    for (int clock = CLOCK_MONOTONIC_RAW; clock <= CLOCK_MONOTONIC_COARSE; clock++)
+        printf("clock_nanosleep %s\n", strerrorname_np(clock_nanosleep(clock, 0, &moment, NULL)));
+    struct timeval rest = { 0, 20000 };
+    printf("select %d", select(0, NULL, NULL, NULL, &rest));
+    printf(" leaves %ld.%06ld\n", rest.tv_sec, rest.tv_usec);
+    char name[64] = "", expected[64];
+    sprintf(expected, "%d", getpid());
+    readlink("/proc/self", name, sizeof name);
+    printf("/proc/self is %s\n", strcmp(name, expected) == 0 ? "its number" : name);
+    return 0;
+}
