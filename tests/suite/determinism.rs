@@ -13,7 +13,7 @@ use crate::report::text;
 type Named = (&'static str, fn() -> Outcome);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    const TESTS: [Named; 21] = [
+    const TESTS: [Named; 22] = [
         ("threads", threads),
         ("signals_timers_and_processes", || alike(&[program("signals")?])),
         ("instructions_that_tell", || alike(&[program("tells")?])),
@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("directories", || as_natively("directory")),
         ("calls_that_wait_and_others", || as_natively("as_natively")),
         ("random_bytes", random),
+        ("others_write_to_the_same_pipe", shared_pipe),
         ("files_that_were_just_changed", just_changed),
         ("a_thread_that_spins_is_named", spin),
         ("threads_that_wait_without_calls_are_stepped", stepped),
@@ -116,6 +117,14 @@ fn as_natively(name: &str) -> Outcome {
     let run = Invocation::kvm_se()?.arg("--deterministic").arg(&program).run()?;
     expect(&native, native.ending == Ending::Code(0) && !native.stdout.is_empty())?;
     expect(&run, run.ending == native.ending && run.stdout == native.stdout)
+}
+
+/// Who is not of the run finds the pipe as it was.
+fn shared_pipe() -> Outcome {
+    let script = "{ \"$0\" --deterministic dd if=/dev/zero bs=4k count=500 & dd if=/dev/zero bs=4k count=3000; wait; } | \
+                  { sleep 0.2; dd bs=700 | wc -c; }";
+    let finished = Invocation::shell(script)?.patient().run()?;
+    expect(&finished, text(&finished.stdout) == format!("{}\n", 3500 * 4096))
 }
 
 fn random() -> Outcome {

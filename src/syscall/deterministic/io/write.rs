@@ -5,10 +5,11 @@ use nix::sys::socket::sockopt;
 use nix::sys::stat::{SFlag, fstat};
 
 use super::super::super::arg::Fd;
-use super::super::super::iovec::Iovec;
+use super::super::super::host::args;
+use super::super::super::iovec::{Iovec, MAX_RW_COUNT};
 use super::super::super::{Outcome, SysResult};
 use super::{call, is_blocking, progress, timeout_of, unless_it_waits, waiting_file};
-use crate::abi::{UserAddr, UserPtr};
+use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
 
 const DONT_WAIT: u64 = libc::MSG_DONTWAIT as u64;
@@ -49,11 +50,34 @@ fn at_once(task: &mut Task, fd: Fd, nr: i64, args: &[u64; 6]) -> SysResult {
         args[place] |= DONT_WAIT;
         return call(task, nr, &args);
     }
-    // Nobody else of the run looks at the flag meanwhile.
-    set_blocking(fd, false);
-    let result = call(task, nr, args);
-    set_blocking(fd, true);
-    result
+    match by_vector(task, fd, nr, args) {
+        // An older kernel. The flag is that of all who have the file, of whom no other one of the run looks at it meanwhile.
+        Err(Errno::EOPNOTSUPP) => {
+            set_blocking(fd, false);
+            let result = call(task, nr, args);
+            set_blocking(fd, true);
+            result
+        }
+        result => result,
+    }
+}
+
+/// By a call that can be told not to wait.
+fn by_vector(task: &mut Task, fd: Fd, nr: i64, args: &[u64; 6]) -> SysResult {
+    let [_, from, len, ..] = *args;
+    let is_vector = nr == libc::SYS_writev;
+    if !is_vector && !UserAddr::new(from).is_user_range(len) {
+        return Err(Errno::EFAULT);
+    }
+    let iovecs = if is_vector {
+        task.iovecs(UserPtr::new(UserAddr::new(from)), len)?
+    } else {
+        task.one_iovec(UserAddr::new(from), len.min(MAX_RW_COUNT))
+    };
+    let count = iovecs.count();
+    let here = u64::MAX;
+    let args = args![fd, &iovecs, count, here, here, libc::RWF_NOWAIT.unsigned_abs()];
+    task.host(libc::SYS_pwritev2, args).map(Outcome::Value)
 }
 
 /// The call that goes on when `done` bytes are written: the rest of a buffer. `None` when all are.
