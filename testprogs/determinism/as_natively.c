@@ -10,6 +10,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -72,6 +73,32 @@ static void limited_waits(void)
     printf(" %s\n", strerrorname_np(errno));
 }
 
+/* Of processes, in what files and sockets say. */
+static void numbers(void)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    int ends[2], file = open("locked", O_CREAT | O_RDWR, 0600), status;
+    socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+    getsockopt(ends[0], SOL_SOCKET, SO_PEERCRED, &peer, &len);
+    printf("the peer is %s\n", peer.pid == getpid() ? "itself" : "another");
+    printf("F_SETOWN %d", fcntl(ends[0], F_SETOWN, getpid()));
+    printf(" F_GETOWN %s\n", fcntl(ends[0], F_GETOWN) == getpid() ? "itself" : "another");
+    struct flock lock = { .l_type = F_WRLCK, .l_len = 1 };
+    fcntl(file, F_SETLK, &lock);
+    fflush(stdout);
+    if (fork() == 0) {
+        fcntl(file, F_GETLK, &lock);
+        printf("locked by %s\n", lock.l_pid == getppid() ? "the parent" : "another");
+        lock.l_start = 5;
+        fcntl(file, F_GETLK, &lock);
+        printf("and behind that by %s\n", lock.l_type == F_UNLCK ? "nobody" : "somebody");
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(&status);
+}
+
 int main(void)
 {
     int ends[2];
@@ -96,5 +123,6 @@ int main(void)
     sprintf(expected, "%d", getpid());
     readlink("/proc/self", name, sizeof name);
     printf("/proc/self is %s\n", strcmp(name, expected) == 0 ? "its number" : name);
+    numbers();
     return 0;
 }

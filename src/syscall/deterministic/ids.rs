@@ -62,6 +62,8 @@ pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysRes
         libc::SYS_tgkill | libc::SYS_rt_tgsigqueueinfo => return Some(signal(task, nr, args, &[0, 1])),
         libc::SYS_kill | libc::SYS_tkill | libc::SYS_rt_sigqueueinfo => return Some(signal(task, nr, args, &[0])),
         libc::SYS_pidfd_send_signal => return Some(signal(task, nr, args, &[])),
+        libc::SYS_fcntl => return of_file(task, args),
+        libc::SYS_getsockopt => return peer(task, args),
         // The priorities of users have users' numbers.
         libc::SYS_getpriority | libc::SYS_setpriority if args[0] == 2 => return None,
         _ => {}
@@ -91,6 +93,58 @@ fn with_shown_result(task: &mut Task, nr: i64, args: &[u64; 6]) -> SysResult {
         }
         result => result,
     }
+}
+
+/// A command that libc does not know.
+const F_GETOWN_EX: i32 = 16;
+
+/// `struct f_owner_ex` of the kernel's `include/uapi/asm-generic/fcntl.h`.
+#[repr(C)]
+struct FileOwner {
+    kind: i32,
+    pid: i32,
+}
+
+/// Who gets the signals of a file, and who has locked a part of it. `None` if it is about something else.
+fn of_file(task: &mut Task, args: &[u64; 6]) -> Option<SysResult> {
+    match i32::try_from(args[1]).ok()? {
+        libc::F_SETOWN => {
+            let args = translated(task, args, &[2]);
+            Some(call(task, libc::SYS_fcntl, &args))
+        }
+        // As libc asks for F_GETOWN.
+        F_GETOWN_EX => Some(with_shown_field(task, args, std::mem::offset_of!(FileOwner, pid))),
+        libc::F_GETLK => Some(with_shown_field(task, args, std::mem::offset_of!(libc::flock, l_pid))),
+        _ => None,
+    }
+}
+
+fn with_shown_field(task: &mut Task, args: &[u64; 6], offset: usize) -> SysResult {
+    let outcome = call(task, libc::SYS_fcntl, args)?;
+    show_id(task, UserAddr::new(args[2]).wrapping_add(offset as u64))?;
+    Ok(outcome)
+}
+
+/// Who is at the other end of a socket. `None` if it is about something else.
+fn peer(task: &mut Task, args: &[u64; 6]) -> Option<SysResult> {
+    let is_asked = [libc::SOL_SOCKET, libc::SO_PEERCRED].map(|number| u64::from(number.unsigned_abs()));
+    if args[1..3] != is_asked {
+        return None;
+    }
+    let result = call(task, libc::SYS_getsockopt, args);
+    Some(result.and_then(|outcome| {
+        let len: u32 = task.process.mm.read(UserPtr::new(UserAddr::new(args[4])))?;
+        if len >= 4 {
+            show_id(task, UserAddr::new(args[3]))?;
+        }
+        Ok(outcome)
+    }))
+}
+
+/// Replaces a number of the host's; there may be none.
+fn show_id(task: &Task, at: UserAddr) -> Result<(), Errno> {
+    let host: i32 = task.process.mm.read(UserPtr::new(at))?;
+    if host > 0 { task.process.mm.write(UserPtr::new(at), &task.process.shown_id(host)) } else { Ok(()) }
 }
 
 /// A signal is there when the call returns, so whoever gets it finds it when it has the baton.
