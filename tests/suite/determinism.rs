@@ -13,7 +13,7 @@ use crate::report::text;
 type Named = (&'static str, fn() -> Outcome);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    const TESTS: [Named; 22] = [
+    const TESTS: [Named; 23] = [
         ("threads", threads),
         ("signals_timers_and_processes", || alike(&[program("signals")?])),
         ("instructions_that_tell", || alike(&[program("tells")?])),
@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("random_bytes", random),
         ("others_write_to_the_same_pipe", shared_pipe),
         ("files_that_were_just_changed", just_changed),
+        ("files_that_the_run_was_given", given),
         ("a_thread_that_spins_is_named", spin),
         ("threads_that_wait_without_calls_are_stepped", stepped),
         ("a_difference_is_named", difference),
@@ -143,6 +144,14 @@ fn just_changed() -> Outcome {
     let stdout = text(&finished.stdout);
     let (of_run, before): (Vec<_>, Vec<_>) = stdout.lines().partition(|time| *time == "2000000000");
     expect(&finished, of_run.len() == 10 && before.len() == 10)
+}
+
+/// What the run writes to was made at some time before it, of which it sees nothing.
+fn given() -> Outcome {
+    let script = "for round in 1 2; do echo | (sleep 0.1; exec \"$0\" --deterministic /bin/sh -c \
+                  'stat -L -c %Y /dev/stdin /dev/stdout /dev/stderr') >out 2>err; cat out; done";
+    let finished = Invocation::shell(script)?.patient().run()?;
+    expect(&finished, text(&finished.stdout) == "2000000000\n".repeat(6))
 }
 
 /// The runner's waiting threads take none, not even for a moment.

@@ -3,10 +3,13 @@
 //! Who has the baton writes it, and nobody else but for what is said at the words; so there are no locks.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, stderr, stdin, stdout};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::{FileStat, fstat};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::proc::shared_memory::SharedMemory;
@@ -23,8 +26,10 @@ const NR_FILES: usize = 1 << 18;
 const FILES: usize = IDS + NR_IDS * 16;
 /// In the first page: files that nothing is written to for a while, as device and inode of each.
 const QUIET: usize = 2048;
+/// Behind them: files that the run was given to write to, likewise.
+const GIVEN: usize = QUIET + NR_STANDARD * 16;
 /// Standard descriptors, of which each may be another file.
-pub(super) const NR_QUIET: usize = 3;
+pub(super) const NR_STANDARD: usize = 3;
 pub(super) const BOARD_LEN: usize = FILES + NR_FILES * 24;
 
 /// Words of the first page.
@@ -188,6 +193,11 @@ impl Board {
         [0, 8].map(|at| self.word(QUIET + index * 16 + at))
     }
 
+    /// Device and inode of a file that the run was given to write to.
+    fn given_words(&self, index: usize) -> [&AtomicU64; 2] {
+        [0, 8].map(|at| self.word(GIVEN + index * 16 + at))
+    }
+
     pub(super) fn seat_word(&self, seat: usize, word: Word) -> &AtomicU64 {
         self.word(SEATS + seat * SEAT_LEN + word as usize * 8)
     }
@@ -253,6 +263,23 @@ impl Board {
         }
     }
 
+    /// Notes which of the standard descriptors are for writing to a file on a disk: as a rule, one that was made for this run.
+    pub(super) fn note_given(&self) {
+        let (stdin, stdout, stderr) = (stdin(), stdout(), stderr());
+        let files = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()].into_iter().filter_map(file_to_write);
+        for (index, file) in files.enumerate() {
+            let [device, inode] = self.given_words(index);
+            device.store(file.st_dev, Ordering::Relaxed);
+            inode.store(file.st_ino, Ordering::Relaxed);
+        }
+    }
+
+    /// Is it one of them?
+    pub fn is_given(&self, device: u64, inode: u64) -> bool {
+        (0..NR_STANDARD)
+            .any(|index| self.given_words(index).map(|word| word.load(Ordering::Relaxed)) == [device, inode])
+    }
+
     fn word(&self, offset: usize) -> &AtomicU64 {
         self.memory.word(offset)
     }
@@ -262,6 +289,13 @@ impl Board {
 fn file_time() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE);
     now.map_or(0, |now| now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs())
+}
+
+fn file_to_write(file: BorrowedFd<'_>) -> Option<FileStat> {
+    let flags = OFlag::from_bits_truncate(fcntl(file, FcntlArg::F_GETFL).ok()?);
+    let is_open = flags.intersects(OFlag::O_WRONLY | OFlag::O_RDWR);
+    let is_on_disk = |stat: &FileStat| stat.st_mode & libc::S_IFMT == libc::S_IFREG;
+    fstat(file).ok().filter(|stat| is_open && is_on_disk(stat))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use nix::sys::stat::FileStat;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::board::{Board, Head, NR_QUIET};
+use super::board::{Board, Head, NR_STANDARD};
 use super::schedule::Seat;
 
 impl Board {
@@ -15,7 +15,7 @@ impl Board {
     pub fn make_reversible(&self, quiet_until: u64, files: &[FileStat], began: Option<u64>) {
         self.set(Head::IsReversible, 1);
         self.set(Head::QuietUntil, quiet_until);
-        for (index, file) in files.iter().take(NR_QUIET).enumerate() {
+        for (index, file) in files.iter().take(NR_STANDARD).enumerate() {
             let [device, inode] = self.quiet_words(index);
             device.store(file.st_dev, Ordering::Relaxed);
             inode.store(file.st_ino, Ordering::Relaxed);
@@ -56,7 +56,7 @@ impl Board {
     /// Was what is written to this file now written before, in a run that came as far?
     pub fn is_quiet(&self, file: &FileStat) -> bool {
         self.get(Head::Events) <= self.get(Head::QuietUntil)
-            && (0..NR_QUIET).any(|index| {
+            && (0..NR_STANDARD).any(|index| {
                 self.quiet_words(index).map(|word| word.load(Ordering::Relaxed)) == [file.st_dev, file.st_ino]
             })
     }

@@ -60,6 +60,7 @@ impl Board {
     /// Seats the first thread of the run, with the baton; returns its number as well.
     pub fn seat_first(&self) -> Seat {
         self.wait_for_file_times();
+        self.note_given();
         let seat = self.seat_thread(None).unwrap_or(0);
         self.sit(seat);
         self.note_id(getpid().as_raw(), self.guest_tid(seat));

@@ -2,7 +2,7 @@
 //! /sys.
 //!
 //! A file is its contents, mode, owner, size and time of last change, as archives keep them; a file that was changed since
-//! the run began shows the time when it began. Numbers of files and file systems are given out as the guest sees them.
+//! the run began shows the time when it began, as one does that the run was given to write to. Numbers of files and file systems are given out as the guest sees them.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::os::fd::IntoRawFd;
@@ -74,12 +74,15 @@ fn fill_buffers(task: &Task, args: &[u64; 6]) -> Result<u64, Errno> {
     })
 }
 
-/// The time of the last change, in seconds and nanoseconds, as the guest sees it: nothing is left of one within the run.
-fn shown_time(board: &Board, seconds: u64, nanoseconds: u64) -> [u64; 2] {
+/// The time of the last change, in seconds and nanoseconds, as the guest sees it: nothing is left of one within the run,
+/// and of pipes, sockets, devices and the files that the run writes to, which are others or in use before it begins.
+fn shown_time(board: &Board, kind: u32, file: [u64; 2], [seconds, nanoseconds]: [u64; 2]) -> [u64; 2] {
+    let [device, inode] = file;
+    let is_kept = matches!(kind, libc::S_IFREG | libc::S_IFDIR | libc::S_IFLNK) && !board.is_given(device, inode);
     let time = seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds);
     // Before 1970 is far above.
     let is_of_run = time > board.started() && seconds < EPOCH;
-    if is_of_run { [EPOCH, 0] } else { [seconds, nanoseconds] }
+    if is_of_run || !is_kept { [EPOCH, 0] } else { [seconds, nanoseconds] }
 }
 
 fn stat(task: &mut Task, nr: i64, args: &[u64; 6], to: u64) -> SysResult {
@@ -103,11 +106,12 @@ fn hide_in_stat(task: &Task, words: &mut [u64; 18]) -> Result<(), Errno> {
     const CHANGED: usize = 11;
     let (board, _) = on_board(task)?;
     let kind = u32::try_from(words[MODE] & u64::from(libc::S_IFMT)).unwrap_or(0);
+    let file = [words[DEVICE], words[INODE]];
     words[INODE] = board.file_number(words[DEVICE], words[INODE]);
     words[DEVICE] = board.file_number(words[DEVICE], u64::MAX);
     words[LINKS] = shown_links(kind, words[LINKS]);
     (words[SIZE], words[BLOCK_SIZE], words[BLOCKS]) = shown_size(kind, words[SIZE]);
-    let time = shown_time(board, words[CHANGED], words[CHANGED + 1]);
+    let time = shown_time(board, kind, file, [words[CHANGED], words[CHANGED + 1]]);
     for place in [9, 11, 13] {
         words[place..place + 2].copy_from_slice(&time);
     }
@@ -137,7 +141,8 @@ fn statx(task: &mut Task, args: &[u64; 6]) -> SysResult {
         (words[at], words[at + 1]) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
     };
     let device = libc::makedev(words[34], words[35]);
-    let inode = board.file_number(device, long(&words, 8));
+    let file = [device, long(&words, 8)];
+    let inode = board.file_number(device, file[1]);
     put(&mut words, 8, inode);
     let shown_device = board.file_number(device, u64::MAX);
     (words[34], words[35]) = (0, u32::try_from(shown_device).unwrap_or(0));
@@ -147,7 +152,7 @@ fn statx(task: &mut Task, args: &[u64; 6]) -> SysResult {
     words[1] = u32::try_from(block_size).unwrap_or(0);
     put(&mut words, 10, size);
     put(&mut words, 12, blocks);
-    let [seconds, nanoseconds] = shown_time(board, long(&words, 28), words[30].into());
+    let [seconds, nanoseconds] = shown_time(board, kind, file, [long(&words, 28), words[30].into()]);
     for place in [16, 20, 24, 28] {
         put(&mut words, place, seconds);
         words[place + 2] = u32::try_from(nanoseconds).unwrap_or(0);
