@@ -107,7 +107,7 @@ impl Runner {
         let seat =
             config.settings.determinism.as_ref().map(|board| inherited.seat.unwrap_or_else(|| board.seat_first()));
         let determinism = config.settings.determinism.clone().zip(seat);
-        let determinism = determinism.map(|(board, seat)| Determinism::new(board.clone(), board.guest_pid(seat)));
+        let determinism = determinism.map(|(board, seat)| Determinism::new(board, seat, inherited.timers));
         let ends = region.as_deref().and_then(Ends::of).map(Arc::new);
         let process = Process {
             mm,

@@ -56,6 +56,8 @@ pub struct Kept {
     pub platform: Option<Platform>,
     /// The place of the thread in a deterministic run.
     pub seat: determinism::Seat,
+    /// Timers of such a run ([`determinism::Timers::intervals`]).
+    pub intervals: Vec<u64>,
     /// Blocked signals.
     pub mask: SigSet,
     /// Ignored signals.
@@ -137,6 +139,8 @@ impl Ready {
         let region = settings.region.as_ref().map(|region| c_string(region.span().to_string().as_bytes()));
         writer.strings(region.as_slice());
         writer.strings(&words_of(settings.m5ops.as_ref()));
+        let intervals = process.determinism.as_ref().map_or_else(Vec::new, |run| run.timers().intervals());
+        writer.words_within(&intervals, u64::MAX);
         writer.words_within(&process.mm.machine().platform().to_words(), file_size_limit());
         Ok(Self { memfd: sealed(&writer.0)?, _inherited: inherited, _optional: optional })
     }
@@ -232,8 +236,9 @@ impl Handover {
             settings.region = Some(Arc::new(Region::open(span, memory.into()).ok()?));
         }
         settings.m5ops = m5ops_of(&reader.strings()?);
+        let intervals = reader.list()?;
         let platform = Platform::from_words(&reader.list()?);
-        let kept = Kept { kvm, platform, seat, mask, ignored, limits, hard_limits, soft_descriptors };
+        let kept = Kept { kvm, platform, seat, intervals, mask, ignored, limits, hard_limits, soft_descriptors };
         Some(Self { program, file, settings, kept })
     }
 }

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use super::HardLimits;
-use super::determinism::Seat;
+use super::determinism::{Seat, Timers};
 use super::handover::Kept;
 use crate::mm;
 use crate::mm::vma::Limits;
@@ -29,6 +29,8 @@ pub struct Inherited {
     pub platform: Option<Platform>,
     /// The place of the thread in a deterministic run, if a program before this one had one.
     pub seat: Option<Seat>,
+    /// Timers that it had set there.
+    pub timers: Timers,
     /// Soft limit on descriptors, if it is to be set at the end of the start.
     pub soft_descriptors: Option<u64>,
 }
@@ -43,7 +45,7 @@ impl Inherited {
             SigAction { handler, flags, restorer, mask: SigSet::from_bits(mask) }
         });
         let inherited = match kept {
-            Some(Kept { kvm, platform, seat, mask, ignored, limits, hard_limits, soft_descriptors }) => {
+            Some(Kept { kvm, platform, seat, intervals, mask, ignored, limits, hard_limits, soft_descriptors }) => {
                 let ignore = SigAction { handler: libc::SIG_IGN as u64, ..SigAction::default() };
                 for signal in (1..=MAX_SIGNAL).filter(|&signal| ignored.contains(signal)) {
                     let _ = actions.replace(signal, ignore);
@@ -56,6 +58,7 @@ impl Inherited {
                     kvm: Some(kvm),
                     platform,
                     seat: Some(seat),
+                    timers: Timers::of_intervals(&intervals),
                     soft_descriptors: Some(soft_descriptors),
                 }
             }
@@ -67,6 +70,7 @@ impl Inherited {
                 kvm: None,
                 platform: None,
                 seat: None,
+                timers: Timers::default(),
                 soft_descriptors: None,
             },
         };

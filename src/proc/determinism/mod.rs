@@ -37,9 +37,11 @@ pub struct Determinism {
 pub type FolderEntry = (Vec<u8>, u64, u8);
 
 impl Determinism {
-    /// For the process `pid`, by the guest's number.
-    pub fn new(board: Arc<Board>, pid: i32) -> Self {
-        Self { board, memory: u64::from(pid.unsigned_abs()), timers: Mutex::default(), folders: Mutex::default() }
+    /// For the process whose first thread has `seat`, with the timers that it had set before an execve(2).
+    pub fn new(board: Arc<Board>, seat: Seat, timers: Timers) -> Self {
+        board.set_timer(seat, timers.next_deadline());
+        let memory = u64::from(board.guest_pid(seat).unsigned_abs());
+        Self { board, memory, timers: Mutex::new(timers), folders: Mutex::default() }
     }
 
     /// For a process that shares the memory.

@@ -30,6 +30,16 @@ pub struct Timer {
     pub overrun: i32,
 }
 
+impl Timer {
+    /// The one of the number `which` of setitimer(2), which sends SIGALRM, SIGVTALRM or SIGPROF.
+    pub fn of_interval(which: i32, deadline: Option<u64>, interval: u64) -> Self {
+        const SI_KERNEL: i32 = 0x80;
+        let signal = [libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF][usize::try_from(which).unwrap_or(0).min(2)];
+        let signal = Some((SigInfo::sent(signal, SI_KERNEL, 0, 0), None));
+        Self { kind: TimerKind::Interval(which), clock: 0, deadline, interval, signal, overrun: 0 }
+    }
+}
+
 /// All of a process.
 #[derive(Debug, Default)]
 pub struct Timers {
@@ -38,6 +48,25 @@ pub struct Timers {
 }
 
 impl Timers {
+    /// Those of setitimer(2) that are set, which stay over execve(2), as numbers.
+    pub fn intervals(&self) -> Vec<u64> {
+        let words = |timer: &Timer| match (timer.kind, timer.deadline) {
+            (TimerKind::Interval(which), Some(deadline)) => {
+                Some([u64::from(which.unsigned_abs()), deadline, timer.interval])
+            }
+            _ => None,
+        };
+        self.list.iter().filter_map(words).flatten().collect()
+    }
+
+    /// What [`Self::intervals`] was called on, without the others.
+    pub fn of_intervals(words: &[u64]) -> Self {
+        let timer = |&[which, deadline, interval]: &[u64; 3]| {
+            Timer::of_interval(i32::try_from(which).unwrap_or(0), Some(deadline), interval)
+        };
+        Self { list: words.as_chunks().0.iter().map(timer).collect(), next: 0 }
+    }
+
     /// A number for timer_create(2).
     pub fn next_number(&mut self) -> i32 {
         self.next += 1;
@@ -106,6 +135,8 @@ mod tests {
         assert_eq!(timers.take_due(75).map(|(timer, times)| (timer.kind, times)), Some((TimerKind::Posix(0), 1)));
         assert_eq!(timers.take_due(75).map(|(timer, times)| (timer.kind, times)), Some((TimerKind::Interval(0), 3)));
         assert_eq!(timers.next_deadline(), 80);
+        let kept = Timers::of_intervals(&timers.intervals());
+        assert_eq!((kept.list.len(), kept.next_deadline(), kept.list[0].interval), (1, 80, 10));
         assert!(timers.remove(TimerKind::Interval(0)) && !timers.remove(TimerKind::Interval(0)));
     }
 }

@@ -14,7 +14,6 @@ use crate::sys::capture;
 
 const NS: u64 = 1_000_000_000;
 const SI_TIMER: i32 = -2;
-const SI_KERNEL: i32 = 0x80;
 
 pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysResult> {
     let pointer = |index: usize| UserAddr::new(args[index]);
@@ -103,11 +102,6 @@ fn interval_kind(which: i32) -> Result<TimerKind, Errno> {
     if (0..=2).contains(&which) { Ok(TimerKind::Interval(which)) } else { Err(Errno::EINVAL) }
 }
 
-fn interval_signal(which: i32) -> SigInfo {
-    let signal = [libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF][usize::try_from(which).unwrap_or(0).min(2)];
-    SigInfo::sent(signal, SI_KERNEL, 0, 0)
-}
-
 /// What is left and the interval (ns) of a timer.
 fn state(task: &Task, kind: TimerKind) -> Result<(u64, u64), Errno> {
     let now = on_board(task)?.0.now();
@@ -129,17 +123,15 @@ fn show(task: &Task, kind: TimerKind, to: UserAddr, unit: u64) -> Result<(), Err
 }
 
 fn alarm(task: &Task, seconds: u64) -> Result<u64, Errno> {
-    let kind = TimerKind::Interval(libc::ITIMER_REAL);
-    let (left, _) = state(task, kind)?;
-    put(task, kind, (seconds * NS, 0), interval_signal(libc::ITIMER_REAL))?;
+    let (left, _) = state(task, TimerKind::Interval(libc::ITIMER_REAL))?;
+    put_interval(task, libc::ITIMER_REAL, (seconds * NS, 0))?;
     Ok(left.div_ceil(NS))
 }
 
-fn put(task: &Task, kind: TimerKind, (time, interval): (u64, u64), info: SigInfo) -> Result<(), Errno> {
+fn put_interval(task: &Task, which: i32, (time, interval): (u64, u64)) -> Result<(), Errno> {
     let now = on_board(task)?.0.now();
     let deadline = (time != 0).then(|| now.saturating_add(time));
-    let timer = Timer { kind, clock: 0, deadline, interval, signal: Some((info, None)), overrun: 0 };
-    timers(task, |timers| timers.put(timer))
+    timers(task, |timers| timers.put(Timer::of_interval(which, deadline, interval)))
 }
 
 fn set_interval(task: &Task, which: i32, [new, old]: [UserAddr; 2]) -> Result<u64, Errno> {
@@ -151,7 +143,7 @@ fn set_interval(task: &Task, which: i32, [new, old]: [UserAddr; 2]) -> Result<u6
     if !old.is_null() {
         show(task, kind, old, 1000)?;
     }
-    put(task, kind, (value, interval), interval_signal(which)).map(|()| 0)
+    put_interval(task, which, (value, interval)).map(|()| 0)
 }
 
 fn create(task: &Task, clock: i32, [event, to]: [UserAddr; 2]) -> Result<u64, Errno> {
