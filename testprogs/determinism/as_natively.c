@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/msg.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -73,6 +75,68 @@ static void limited_waits(void)
     printf(" %s\n", strerrorname_np(errno));
 }
 
+static int shared[2];
+
+static void *send_rest(void *name)
+{
+    usleep(20000);
+    send(shared[1], name, strlen(name), 0);
+    return NULL;
+}
+
+static void *read_event(void *event)
+{
+    unsigned long value;
+    usleep(20000);
+    read(*(int *)event, &value, sizeof value);
+    return NULL;
+}
+
+static int queue;
+
+static void *send_message(void *unused)
+{
+    struct { long type; char text[4]; } message = { 1, "abc" };
+    usleep(20000);
+    msgsnd(queue, &message, 4, 0);
+    return unused;
+}
+
+/* For more than there is, or more room than there is, until another thread makes it. */
+static void waits_for_others(void)
+{
+    char bytes[2][16] = { "", "" };
+    struct iovec parts[] = { { bytes[0], 15 }, { bytes[1], 15 } };
+    struct mmsghdr messages[2] = { { .msg_hdr = { .msg_iov = &parts[0], .msg_iovlen = 1 } },
+                                   { .msg_hdr = { .msg_iov = &parts[1], .msg_iovlen = 1 } } };
+    pthread_t thread;
+    socketpair(AF_UNIX, SOCK_STREAM, 0, shared);
+    send(shared[1], "hello ", 6, 0);
+    pthread_create(&thread, NULL, send_rest, "world");
+    printf("all: %zd", recv(shared[0], bytes[0], 11, MSG_WAITALL));
+    printf(" %s\n", bytes[0]);
+    pthread_join(thread, NULL);
+    socketpair(AF_UNIX, SOCK_DGRAM, 0, shared);
+    send(shared[1], "one", 4, 0);
+    pthread_create(&thread, NULL, send_rest, "two");
+    printf("messages: %d\n", recvmmsg(shared[0], messages, 2, 0, NULL));
+    pthread_join(thread, NULL);
+    struct { long type; char text[4]; } message;
+    queue = msgget(IPC_PRIVATE, 0600);
+    pthread_create(&thread, NULL, send_message, NULL);
+    printf("queue: %zd", msgrcv(queue, &message, 4, 0, 0));
+    printf(" %s\n", message.text);
+    pthread_join(thread, NULL);
+    msgctl(queue, IPC_RMID, NULL);
+    int event = eventfd(0, 0);
+    unsigned long value = -2ul;
+    write(event, &value, sizeof value);
+    pthread_create(&thread, NULL, read_event, &event);
+    value = 5;
+    printf("event: %zd\n", write(event, &value, sizeof value));
+    pthread_join(thread, NULL);
+}
+
 /* Of processes, in what files and sockets say. */
 static void numbers(void)
 {
@@ -109,6 +173,7 @@ int main(void)
     socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
     transfer("sendmsg", ends, put_message);
     limited_waits();
+    waits_for_others();
 
     struct rusage usage;
     printf("getrusage %d", getrusage(99, &usage));

@@ -69,6 +69,8 @@ pub(super) enum Head {
     /// `Head::Progress` at the last pause in which nobody got on, and how long it was (us).
     IdleSince,
     Pause,
+    /// How long all such pauses were together (us), since time or somebody has got on.
+    Idled,
     /// Is it recorded what happens? How many events were; did one find no room?
     IsRecorded,
     Recorded,

@@ -432,7 +432,6 @@ impl Board {
     /// Who is to have the baton next; waits until there is somebody. `own` is the caller's seat unless it leaves; then
     /// `None` says that the run is over, or that nobody but threads outside is left.
     fn next(&self, own: Option<Seat>) -> Option<Seat> {
-        let began = Instant::now();
         loop {
             if let Some(seat) = self.candidate() {
                 return Some(seat);
@@ -442,8 +441,9 @@ impl Board {
             }
             let is_outside = self.taken().any(|seat| self.state(seat) == State::Outside);
             let deadline = self.taken().map(|seat| self.next_deadline(seat)).min().unwrap_or(u64::MAX);
-            if deadline != u64::MAX && (!is_outside || began.elapsed() > OUTSIDE_HOLDS) {
+            if deadline != u64::MAX && (!is_outside || self.idled() > OUTSIDE_HOLDS) {
                 self.jump_to(deadline);
+                self.set(Head::Idled, 0);
                 continue;
             }
             std::thread::sleep(self.pause());
@@ -471,9 +471,16 @@ impl Board {
         let progress = self.get(Head::Progress);
         let last = if self.get(Head::IdleSince) == progress { self.get(Head::Pause) } else { 0 };
         let pause = (last + last / 4).clamp(SHORTEST, LONGEST);
+        self.set(Head::Idled, if last == 0 { pause } else { self.get(Head::Idled) + pause });
         self.set(Head::IdleSince, progress);
         self.set(Head::Pause, pause);
         Duration::from_micros(pause)
+    }
+
+    /// How long all have waited so far, who try again and again meanwhile.
+    fn idled(&self) -> Duration {
+        let is_since = self.get(Head::IdleSince) == self.get(Head::Progress);
+        Duration::from_micros(if is_since { self.get(Head::Idled) } else { 0 })
     }
 
     /// How much has happened that can end a wait.

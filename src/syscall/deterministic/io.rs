@@ -31,11 +31,17 @@ const NOW: [u8; 16] = [0; 16];
 pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysResult> {
     let dont_wait = libc::MSG_DONTWAIT.cast_unsigned().into();
     let has = |index: usize, flag: u64| args[index] & flag != 0;
+    let wait_for_all = libc::MSG_WAITALL.cast_unsigned().into();
+    let wait_for_one = libc::MSG_WAITFORONE.cast_unsigned().into();
     Some(match nr {
         libc::SYS_read | libc::SYS_readv | libc::SYS_accept | libc::SYS_accept4 => receive(task, nr, args),
-        libc::SYS_recvfrom if !has(3, dont_wait) => receive(task, nr, args),
-        libc::SYS_recvmsg if !has(2, dont_wait) => receive(task, nr, args),
-        libc::SYS_recvmmsg if !has(3, dont_wait) => receive(task, nr, args),
+        libc::SYS_recvfrom | libc::SYS_recvmmsg if has(3, dont_wait) => return None,
+        libc::SYS_recvmsg if has(2, dont_wait) => return None,
+        // There may be something, and not all that it waits for.
+        libc::SYS_recvfrom if has(3, wait_for_all) => outside(task, nr, args),
+        libc::SYS_recvmsg if has(2, wait_for_all) => outside(task, nr, args),
+        libc::SYS_recvmmsg if args[2] > 1 && !has(3, wait_for_one) => outside(task, nr, args),
+        libc::SYS_recvfrom | libc::SYS_recvmsg | libc::SYS_recvmmsg => receive(task, nr, args),
         libc::SYS_write | libc::SYS_writev | libc::SYS_sendto | libc::SYS_sendmsg | libc::SYS_sendmmsg => {
             write::answer(task, nr, args)
         }

@@ -118,11 +118,12 @@ fn part(buffers: &[Iovec], mut done: u64) -> Option<(u64, u64)> {
     None
 }
 
+/// A pipe, a socket, or what has no kind as eventfd(2).
 fn is_queue(fd: Fd) -> bool {
     let stat = fd.borrow().ok().and_then(|fd| fstat(fd).ok());
     stat.is_some_and(|stat| {
         let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
-        kind == SFlag::S_IFIFO || kind == SFlag::S_IFSOCK
+        kind == SFlag::S_IFIFO || kind == SFlag::S_IFSOCK || kind.is_empty()
     })
 }
 
