@@ -150,7 +150,7 @@ fn just_changed() -> Outcome {
 /// What the run writes to was made at some time before it, of which it sees nothing.
 fn given() -> Outcome {
     let script = "for round in 1 2; do echo | (sleep 0.1; exec \"$0\" --deterministic /bin/sh -c \
-                  'stat -L -c %Y /dev/stdin /dev/stdout /dev/stderr') >out 2>err; cat out; done";
+                  'stat -L -c %Y /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2') >out 2>err; cat out; done";
     let finished = Invocation::shell(script)?.patient().run()?;
     expect(&finished, text(&finished.stdout) == "2000000000\n".repeat(6))
 }
