@@ -70,12 +70,7 @@ fn cpuid_fault(scratch: &mut Scratch) -> Result<Answer, Failure> {
 }
 
 fn rdtsc_fault(scratch: &mut Scratch) -> Result<Answer, Failure> {
-    const TSD: u64 = 1 << 2;
-    let fd = scratch.vcpu.fd();
-    let mut sregs = fd.get_sregs().map_err(VmError::ioctl("KVM_GET_SREGS"))?;
-    sregs.cr4 |= TSD;
-    fd.set_sregs(&sregs).map_err(VmError::ioctl("KVM_SET_SREGS"))?;
-    scratch.vcpu.restart(Scratch::at(Routine::Rdtsc))?;
+    scratch.vcpu.trap_telling()?;
     let regs = Scratch::at(Routine::Rdtsc);
     is_trapped(scratch, "rdtsc", regs, "deterministic runs answer each use", "deterministic runs replace it in code")
 }
