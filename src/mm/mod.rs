@@ -72,6 +72,8 @@ pub struct AddressSpace {
     fills_single_pages: AtomicBool,
     /// What is known of code whose instructions are looked at first. Locked within `inner`.
     text_scan: OnceLock<Mutex<TextScan>>,
+    /// Was there ever any that can be written as well?
+    has_writable_text: AtomicBool,
     /// What was used and is gone, where use is tracked. Locked within `inner`.
     gone: Gone,
 }
@@ -119,6 +121,7 @@ impl AddressSpace {
             huge_pages: HugePages::default(),
             fills_single_pages: AtomicBool::new(false),
             text_scan: OnceLock::new(),
+            has_writable_text: AtomicBool::new(false),
             gone: Gone::default(),
         }
     }

@@ -21,14 +21,15 @@ impl AddressSpace {
             return Err(Errno::EINVAL);
         }
         let mut found = vec![0; old.len()];
-        self.copy_in(at, &mut found)?;
-        if found != old {
+        if self.peek(at, &mut found) != found.len() || found != old {
             return Err(Errno::EINVAL);
         }
         self.revoke(pages, |hva, len| map::protect(hva, len, host_prot(Prot::READ | Prot::WRITE)))?;
-        let written = self.copy_out(at, new);
+        let written = self.poke(at, new);
         self.revoke(pages, |hva, len| map::protect(hva, len, host_prot(vma.prot)))?;
-        written?;
+        if written != new.len() {
+            return Err(Errno::EFAULT);
+        }
         self.note_poked(at.raw(), old, new);
         Ok(())
     }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use super::fault::FaultError;
 use super::vma::Vma;
@@ -93,7 +94,7 @@ impl AddressSpace {
 
     /// The code at `at` as it was before anything was replaced.
     pub fn original_code(&self, at: u64, code: &mut [u8]) -> usize {
-        let len = self.copy_in_partly(UserAddr::new(at), code);
+        let len = self.peek(UserAddr::new(at), code);
         if let Some(scan) = self.text_scan() {
             for (addr, byte) in scan.replaced.range(at..at + len as u64) {
                 if let Some(place) = usize::try_from(addr - at).ok().and_then(|index| code.get_mut(index)) {
@@ -126,11 +127,31 @@ impl AddressSpace {
         for part in
             pages.into_iter().flat_map(|pages| inner.vmas.iter_range(pages)).filter(|part| self.is_scanned(part.vma))
         {
-            // Taking them makes the next execution look.
-            let _ = self.take_entries(part.range, part.vma);
-            self.forget_text(part.range);
+            self.take_text(part.range, part.vma);
         }
         result
+    }
+
+    /// The host is about to write to these bytes; what of them is code and can be written, by force if `is_forced`, is looked
+    /// at when it is next executed.
+    #[cold]
+    pub(super) fn look_again(&self, addr: UserAddr, len: u64, is_forced: bool) {
+        let inner = self.lock();
+        let is_scanned = |range: PageRange| {
+            self.text_scan().is_some_and(|scan| scan.scanned.range(range.start()..range.end()).next().is_some())
+        };
+        for part in PageRange::around(addr, len).into_iter().flat_map(|pages| inner.vmas.iter_range(pages)) {
+            if (is_forced || part.vma.prot.contains(Prot::WRITE)) && is_scanned(part.range) {
+                self.take_text(part.range, part.vma);
+            }
+        }
+    }
+
+    /// Has it looked at when it is next executed.
+    fn take_text(&self, range: PageRange, vma: &Vma) {
+        // If they cannot be taken, there is no memory for anything.
+        let _ = self.take_entries(range, vma);
+        self.forget_text(range);
     }
 
     /// Where bytes were left that may be executed as such an instruction; with `true`, by ordinary code.
@@ -196,7 +217,7 @@ impl AddressSpace {
         let Some(one) = PageRange::new(page, page + PAGE_SIZE) else { return Err(FaultError::Maperr) };
         let mut byte = [0];
         // The host may have no page.
-        if self.copy_in(UserAddr::new(addr), &mut byte).is_err() && vma.prot.contains(Prot::READ) {
+        if self.peek(UserAddr::new(addr), &mut byte) == 0 && vma.prot.contains(Prot::READ) {
             return Err(FaultError::Bus);
         }
         let is_open = self.text_scan().and_then(|scan| scan.opened).is_some_and(|pages| pages.contains(page));
@@ -216,6 +237,7 @@ impl AddressSpace {
             return self.give_entries(one, rights);
         }
         let range = if is_writable {
+            self.has_writable_text.store(true, Ordering::Relaxed);
             // It may be one that can be written at present.
             self.take_entries(one, vma).map_err(|_| FaultError::Bus)?;
             one
@@ -254,6 +276,10 @@ impl AddressSpace {
         let len = self.original_code(start, &mut code);
         code.truncate(len);
         let Some(looked_for) = self.text_scan().map(|scan| scan.looked_for) else { return Ok(()) };
+        if vma.is_shared() {
+            // Whoever else maps it may change it unseen.
+            self.note_left(range.start(), Some(Verdict::Unknown));
+        }
         if looked_for.cpu.is_fixed() {
             self.scan_for_refused(inner, range, entry, looked_for, (whole, vma))?;
         }
@@ -381,9 +407,11 @@ impl AddressSpace {
         let (Some(first), Some(last)) = (bytes.keys().next(), bytes.keys().next_back()) else { return Ok(()) };
         let pages = PageRange::around(UserAddr::new(*first), last - first + 1).unwrap_or(range);
         self.revoke(pages, |hva, len| map::protect(hva, len, libc::PROT_READ | libc::PROT_WRITE))?;
-        let written = bytes.iter().try_for_each(|(&at, byte)| self.copy_out(UserAddr::new(at), &[byte.by]));
+        let is_written = bytes.iter().all(|(&at, byte)| self.poke(UserAddr::new(at), &[byte.by]) == 1);
         self.revoke(pages, |hva, len| map::protect(hva, len, host_prot(vma.prot)))?;
-        written?;
+        if !is_written {
+            return Err(Errno::EFAULT);
+        }
         if let Some(mut scan) = self.text_scan() {
             scan.replaced.extend(bytes);
         }
@@ -405,9 +433,11 @@ impl AddressSpace {
         let range = PageRange::new(page, page + PAGE_SIZE).ok_or(Errno::EINVAL)?;
         let Some((_, vma)) = inner.vmas.find(at) else { return Ok(()) };
         self.revoke(range, |hva, len| map::protect(hva, len, libc::PROT_READ | libc::PROT_WRITE))?;
-        let written = self.copy_out(UserAddr::new(at), &[byte.by]);
+        let is_written = self.poke(UserAddr::new(at), &[byte.by]) == 1;
         self.revoke(range, |hva, len| map::protect(hva, len, host_prot(vma.prot)))?;
-        written?;
+        if !is_written {
+            return Err(Errno::EFAULT);
+        }
         if let Some(mut scan) = self.text_scan() {
             scan.replaced.insert(at, byte);
         }

@@ -25,6 +25,11 @@ impl AddressSpace {
             return 0;
         }
         self.before_access(from, to.len() as u64);
+        self.peek(from, to)
+    }
+
+    /// The same within user space, where no stack has to grow: for callers that hold the address space.
+    pub(super) fn peek(&self, from: UserAddr, to: &mut [u8]) -> usize {
         if self.arena.is_contiguous(from.raw(), to.len() as u64) {
             return copy::copy_from(self.arena.hva(from.raw()), to);
         }
@@ -50,7 +55,13 @@ impl AddressSpace {
         if !to.is_user_range(from.len() as u64) {
             return 0;
         }
-        self.before_access(to, from.len() as u64);
+        self.before_write(to, from.len() as u64);
+        self.poke(to, from)
+    }
+
+    /// The same within user space, where no stack has to grow and no code is that was looked at: for callers that hold the
+    /// address space.
+    pub(super) fn poke(&self, to: UserAddr, from: &[u8]) -> usize {
         if self.arena.is_contiguous(to.raw(), from.len() as u64) {
             // SAFETY: below TASK_SIZE, `hva` gives arena addresses only.
             return unsafe { copy::copy_to(self.arena.hva(to.raw()), from) };
@@ -131,6 +142,22 @@ impl AddressSpace {
         let end = start.saturating_add(len);
         if (start < high && end > low) || self.has_growsdown.load(Ordering::Relaxed) {
             self.grow_for(start, end);
+        }
+    }
+
+    /// [`Self::before_access`] where the host may write: code that was looked at is looked at again.
+    #[inline]
+    pub fn before_write(&self, addr: UserAddr, len: u64) {
+        self.before_access(addr, len);
+        if self.has_writable_text.load(Ordering::Relaxed) {
+            self.look_again(addr, len, false);
+        }
+    }
+
+    /// The same where it does so whether the guest may or not.
+    pub fn before_write_by_force(&self, addr: UserAddr, len: u64) {
+        if self.text_scan.get().is_some() {
+            self.look_again(addr, len, true);
         }
     }
 

@@ -56,7 +56,7 @@ impl NewProcess {
     /// For the host: TLS and the word that is cleared at the end are the runner's affair.
     fn host_args(&self, mm: &AddressSpace) -> CloneArgs {
         let place = |addr: UserAddr| {
-            mm.before_access(addr, 4);
+            mm.before_write(addr, 4);
             if addr.is_null() { 0 } else { mm.hva(addr.raw()) }
         };
         CloneArgs {

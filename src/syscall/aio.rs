@@ -117,7 +117,7 @@ fn translate(task: &Task, mut iocb: Iocb) -> Result<(Iocb, Option<HostIovecs>), 
         }
         Some(wrong) => (iocb.buffer, iocb.len) = (BAD, wrong.count() as u64),
         None => {
-            mm.before_access(buffer, iocb.len);
+            mm.before_write(buffer, iocb.len);
             iocb.buffer = mm.hva(iocb.buffer);
         }
     }

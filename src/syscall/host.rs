@@ -159,7 +159,7 @@ impl Task {
                 HostArg::Int(value) => *value,
                 HostArg::Guest(addr, _) if addr.is_null() => 0,
                 HostArg::Guest(addr, len) => {
-                    mm.before_access(*addr, *len);
+                    mm.before_write(*addr, *len);
                     is_split |= !mm.arena().is_contiguous(addr.raw(), *len);
                     mm.hva(addr.raw())
                 }

@@ -65,7 +65,7 @@ impl Task {
             HostIovecs::Translated(guest) => guest,
             wrong => return Ok(wrong),
         };
-        guest.iter().for_each(|iovec| mm.before_access(UserAddr::new(iovec.base), iovec.len));
+        guest.iter().for_each(|iovec| mm.before_write(UserAddr::new(iovec.base), iovec.len));
         let host = translate(&guest, |gva| mm.hva(gva));
         if host.len() > UIO_MAXIOV { Err(Errno::ENOMEM) } else { Ok(HostIovecs::Translated(host)) }
     }
@@ -83,7 +83,7 @@ impl Task {
     /// An array of one buffer, which may be in pieces.
     pub(super) fn one_iovec(&self, addr: UserAddr, len: u64) -> HostIovecs {
         let mm = &self.process.mm;
-        mm.before_access(addr, len);
+        mm.before_write(addr, len);
         HostIovecs::Translated(translate(&[Iovec { base: addr.raw(), len }], |gva| mm.hva(gva)))
     }
 

@@ -28,7 +28,7 @@ impl HostBuffer {
         if addr.is_null() {
             return Self { addr, hva: 0, copy: Vec::new() };
         }
-        mm.before_access(addr, len as u64);
+        mm.before_write(addr, len as u64);
         if mm.arena().is_contiguous(addr.raw(), len as u64) || !addr.is_user_range(len as u64) {
             return Self { addr, hva: mm.hva(addr.raw()), copy: Vec::new() };
         }

@@ -225,6 +225,9 @@ fn move_memory(task: &Task, fd: Fd, is_write: bool, at: u64, buffer: UserAddr, l
     let mut done = 0;
     while done < len {
         let from = UserAddr::new(at).wrapping_add(done);
+        if is_write {
+            task.process.mm.before_write_by_force(from, len - done);
+        }
         let run = task.process.mm.mapped_run(from, len - done).ok_or(Errno::EIO);
         let count = run
             .and_then(|(hva, len)| task.host(nr, args![fd, HostArg::Guest(buffer.wrapping_add(done), len), len, hva]));

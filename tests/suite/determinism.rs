@@ -13,11 +13,12 @@ use crate::report::text;
 type Named = (&'static str, fn() -> Outcome);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    const TESTS: [Named; 24] = [
+    const TESTS: [Named; 25] = [
         ("threads", threads),
         ("signals_timers_and_processes", || alike(&[program("signals")?])),
         ("instructions_that_tell", || alike(&[program("tells")?])),
-        ("a_jump_into_an_instruction_is_reported", jump),
+        ("what_cannot_be_replaced_is_reported", reported),
+        ("instructions_that_tell_brought_by_calls", || alike(&[program("tells_after_a_call")?])),
         ("code_that_changes_itself", changing),
         ("descriptors", descriptors),
         ("files", files),
@@ -99,9 +100,11 @@ fn threads() -> Outcome {
 }
 
 /// What can be neither trapped nor replaced is named, whether it told something or not.
-fn jump() -> Outcome {
+fn reported() -> Outcome {
     let finished = verify(&[program("tells_by_a_jump")?])?;
-    expect(&finished, text(&finished.stdout).contains("would be such if they were jumped into"))
+    expect(&finished, text(&finished.stdout).contains("would be such if they were jumped into"))?;
+    let shared = verify(&[program("tells_by_a_second_mapping")?])?;
+    expect(&shared, text(&shared.stdout).contains("may be instructions that tell"))
 }
 
 fn files() -> Outcome {
