@@ -69,6 +69,9 @@ pub enum Error {
         /// Where it was (GVA).
         at: u64,
     },
+    /// A thread of another process does.
+    #[error("deterministic: the run has ended in another process")]
+    Ended,
     /// The host's processor is less than the one that was asked for.
     #[error("this machine's processor is no {model}: it lacks {missing}")]
     Processor {

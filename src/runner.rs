@@ -214,6 +214,9 @@ fn write_state(task: &mut Task) -> Result<(), Error> {
 /// Delivers what is pending, runs user code once and answers its trap.
 fn step(task: &mut Task, observer: Option<&Observer>) -> Result<Option<End>, Error> {
     task.retire();
+    if task.on_board().is_some_and(|(board, _)| board.has_ended()) {
+        return Err(Error::Ended);
+    }
     while let Some(info) = task.next_signal() {
         let Some(info) = task.show_signal(info)? else { continue };
         task.trace_signal(&info);

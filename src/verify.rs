@@ -1,5 +1,6 @@
 //! `kvm-se verify`: the same program again and again, until one run differs.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
@@ -25,7 +26,9 @@ pub(crate) fn verify(mut how: VerifyHow) -> Result<ExitStatus, Error> {
     for number in 1..=how.runs {
         let result = run(how.next_run()?, &input)?;
         let Some(first) = &first else {
-            stop_on_failure(&result)?;
+            if result.events.is_empty() {
+                stop(&result)?;
+            }
             first = Some(result);
             continue;
         };
@@ -68,15 +71,12 @@ fn report_left(result: &RunResult, to: &mut dyn Write) -> io::Result<()> {
 }
 
 /// What kvm-se itself says against the program is no result.
-fn stop_on_failure(result: &RunResult) -> Result<(), Error> {
-    if result.events.is_empty() {
-        io::stderr().lock().write_all(&result.stderr).map_err(Error::Setup)?;
-        std::process::exit(match result.status {
-            ExitStatus::Code(code) => code.into(),
-            ExitStatus::Signal(signal) => 128 + signal,
-        });
-    }
-    Ok(())
+fn stop(result: &RunResult) -> Result<Infallible, Error> {
+    io::stderr().lock().write_all(&result.stderr).map_err(Error::Setup)?;
+    std::process::exit(match result.status {
+        ExitStatus::Code(code) => code.into(),
+        ExitStatus::Signal(signal) => 128 + signal,
+    });
 }
 
 fn run(mut run: Run, input: &Input) -> Result<RunResult, Error> {
@@ -101,12 +101,16 @@ fn run(mut run: Run, input: &Input) -> Result<RunResult, Error> {
             let status = wait(child).map_err(setup)?;
             let events = board.recorded().map_err(Error::Setup)?;
             let [stdout, stderr] = [read(&mut stdout), read(&mut stderr)];
-            Ok(RunResult {
+            let result = RunResult {
                 status,
                 stdout: stdout.map_err(Error::Setup)?,
                 stderr: stderr.map_err(Error::Setup)?,
                 events,
-            })
+            };
+            if board.has_ended() {
+                stop(&result)?;
+            }
+            Ok(result)
         }
     }
 }

@@ -64,6 +64,8 @@ pub(super) enum Head {
     Queue,
     /// The seat that spins, plus one, once somebody has noticed. Written without the baton.
     Spinning,
+    /// Is the run over because a thread spun?
+    IsEnded,
     /// When the run began, by the host's clock, in ns.
     Started,
     /// `Head::Progress` at the last pause in which nobody got on, and how long it was (us).

@@ -339,6 +339,16 @@ impl Board {
         is_it
     }
 
+    /// No process of the run goes on.
+    pub fn end_run(&self) {
+        self.set(Head::IsEnded, 1);
+    }
+
+    /// Has one of them ended it?
+    pub fn has_ended(&self) -> bool {
+        self.get(Head::IsEnded) != 0
+    }
+
     /// Gives the baton to whoever is next, and waits until `seat` has it again.
     fn hand_on(&self, seat: Seat) {
         let next = self.next(Some(seat));

@@ -112,6 +112,9 @@ fn wait_for<T>(
             return Err(interruption(task, restart));
         }
         board.wait(seat, wait, deadline);
+        if board.has_ended() {
+            return Err(Errno::ERESTARTNOINTR);
+        }
         send_due(task);
     }
 }

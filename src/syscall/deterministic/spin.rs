@@ -19,6 +19,7 @@ pub fn spins(task: &mut Task) -> Result<(), Error> {
             // Seconds are few instructions then.
             return Ok(());
         }
+        board.end_run();
         return Err(Error::Spins { at: task.vcpu.regs().rip });
     }
     while task.is_waiting_in_loop()? {
