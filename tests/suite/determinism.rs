@@ -13,7 +13,7 @@ use crate::report::text;
 type Named = (&'static str, fn() -> Outcome);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    const TESTS: [Named; 25] = [
+    const TESTS: [Named; 26] = [
         ("threads", threads),
         ("signals_timers_and_processes", || alike(&[program("signals")?])),
         ("instructions_that_tell", || alike(&[program("tells")?])),
@@ -24,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("files", files),
         ("directories", || as_natively("directory")),
         ("calls_that_wait_and_others", || as_natively("as_natively")),
+        ("calls_that_are_refused", || as_natively("refused")),
         ("alarms_go_on_over_execve", || as_natively("alarm_over_execve")),
         ("random_bytes", random),
         ("others_write_to_the_same_pipe", shared_pipe),

@@ -2,6 +2,7 @@
 
 use zerocopy::IntoBytes;
 
+use super::super::host::args as host_args;
 use super::super::{IntoSysResult, SysResult};
 use super::on_board;
 use super::time::{from_ns, int};
@@ -103,10 +104,14 @@ fn processor(task: &Task, to: [UserAddr; 2]) -> Result<(), Errno> {
 }
 
 fn affinity(task: &Task, args: &[u64; 6]) -> Result<u64, Errno> {
-    let [_, len, to, ..] = *args;
+    let [process, len, to, ..] = *args;
     if len < 8 || len % 8 != 0 {
         return Err(Errno::EINVAL);
     }
+    // Is there such a process?
+    let mut hosts = [0; 1024];
+    let process = on_board(task)?.0.host_id(int(process));
+    task.host(libc::SYS_sched_getaffinity, host_args![process, size_of_val(&hosts), &mut hosts[..]])?;
     let mask = (1u64 << NR_PROCESSORS) - 1;
     task.process.mm.write(UserPtr::new(UserAddr::new(to)), &mask)?;
     Ok(8)

@@ -1,5 +1,6 @@
 //! Clocks and sleeping, in virtual time.
 
+use super::super::host::{HostArg, args as host_args};
 use super::super::{IntoSysResult, SysResult};
 use super::{Restart, on_board, wait_for};
 use crate::abi::{Errno, UserAddr, UserPtr};
@@ -16,6 +17,7 @@ pub(super) fn answer(task: &mut Task, nr: i64, args: &[u64; 6]) -> Option<SysRes
     let clock = int(args[0]);
     Some(match nr {
         libc::SYS_clock_gettime => show(task, clock, pointer(1)).into_sys_result(),
+        libc::SYS_clock_getres => resolution(task, clock, pointer(1)).into_sys_result(),
         libc::SYS_gettimeofday => time_of_day(task, pointer(0), pointer(1)).into_sys_result(),
         libc::SYS_time => seconds(task, pointer(0)).into_sys_result(),
         libc::SYS_nanosleep => sleep(task, (libc::CLOCK_MONOTONIC, false), pointer(0), pointer(1)).into_sys_result(),
@@ -49,13 +51,32 @@ pub(super) fn to_ns([seconds, nanoseconds]: Time) -> Result<u64, Errno> {
     Ok(seconds.saturating_mul(NS).saturating_add(nanoseconds))
 }
 
-/// The highest clock of clock_gettime(2); those below 0 are processes' and threads'.
-const LAST_CLOCK: i32 = libc::CLOCK_TAI;
+/// The clock `clock` for the host: that of a process or thread is by its number.
+pub(super) fn host_clock(task: &Task, clock: i32) -> Result<i32, Errno> {
+    /// Which of its clocks, and whether it is a thread.
+    const KIND: i32 = 7;
+    /// That of a descriptor.
+    const DEVICE: i32 = 3;
+    let number = !(clock >> 3);
+    if clock >= 0 || clock & KIND == DEVICE || number == 0 {
+        return Ok(clock);
+    }
+    Ok(!on_board(task)?.0.host_id(number) << 3 | clock & KIND)
+}
+
+/// `EINVAL` if there is none such.
+fn check_clock(task: &Task, clock: i32) -> Result<(), Errno> {
+    let clock = host_clock(task, clock)?;
+    task.host(libc::SYS_clock_getres, host_args![clock, 0u64]).map(drop)
+}
+
+fn resolution(task: &Task, clock: i32, to: UserAddr) -> Result<u64, Errno> {
+    let clock = host_clock(task, clock)?;
+    task.host(libc::SYS_clock_getres, host_args![clock, HostArg::Guest(to, size_of::<Time>() as u64)])
+}
 
 fn show(task: &Task, clock: i32, to: UserAddr) -> Result<(), Errno> {
-    if clock > LAST_CLOCK {
-        return Err(Errno::EINVAL);
-    }
+    check_clock(task, clock)?;
     let now = on_board(task)?.0.read(clock);
     task.process.mm.write(UserPtr::new(to), &from_ns(now))
 }
@@ -80,7 +101,8 @@ fn seconds(task: &Task, to: UserAddr) -> Result<u64, Errno> {
 }
 
 fn sleep(task: &mut Task, (clock, is_absolute): (i32, bool), time: UserAddr, left: UserAddr) -> Result<(), Errno> {
-    if clock > LAST_CLOCK || clock == libc::CLOCK_THREAD_CPUTIME_ID {
+    check_clock(task, clock)?;
+    if clock == libc::CLOCK_THREAD_CPUTIME_ID {
         return Err(Errno::EINVAL);
     }
     if [libc::CLOCK_MONOTONIC_RAW, libc::CLOCK_REALTIME_COARSE, libc::CLOCK_MONOTONIC_COARSE].contains(&clock) {

@@ -4,7 +4,7 @@
 use super::super::arg::{Arg, Fd};
 use super::super::host::args as host_args;
 use super::super::{IntoSysResult, Outcome, SysResult};
-use super::time::{Time, from_ns, int, to_ns};
+use super::time::{Time, from_ns, host_clock, int, to_ns};
 use super::{call, on_board};
 use crate::abi::{Errno, UserAddr, UserPtr};
 use crate::proc::Task;
@@ -149,9 +149,6 @@ fn set_interval(task: &Task, which: i32, [new, old]: [UserAddr; 2]) -> Result<u6
 fn create(task: &Task, clock: i32, [event, to]: [UserAddr; 2]) -> Result<u64, Errno> {
     const SIGEV_NONE: i32 = 1;
     const SIGEV_THREAD_ID: i32 = 4;
-    if clock > libc::CLOCK_TAI {
-        return Err(Errno::EINVAL);
-    }
     let kind = TimerKind::Posix(timers(task, crate::proc::determinism::Timers::next_number)?);
     let TimerKind::Posix(number) = kind else { return Err(Errno::EINVAL) };
     // The value is two words, then the signal, how it is told, and the thread.
@@ -165,11 +162,22 @@ fn create(task: &Task, clock: i32, [event, to]: [UserAddr; 2]) -> Result<u64, Er
         (info.rest[2], info.rest[3]) = (low.cast_unsigned(), high.cast_unsigned());
         info
     };
+    check(task, clock, [low, high, signal, notify, thread])?;
     let thread = (notify & SIGEV_THREAD_ID != 0).then_some(thread);
-    let signal = (notify & SIGEV_NONE == 0 && signal != 0).then_some((info, thread));
+    let signal = (notify & SIGEV_NONE == 0).then_some((info, thread));
     task.process.mm.write(UserPtr::new(to), &number)?;
     timers(task, |timers| timers.put(Timer { kind, clock, deadline: None, interval: 0, signal, overrun: 0 }))?;
     Ok(0)
+}
+
+/// Would Linux make a timer for this clock, which tells of its end in this way?
+fn check(task: &Task, clock: i32, [low, high, signal, notify, thread]: [i32; 5]) -> Result<(), Errno> {
+    let mut event = [0i32; 16];
+    event[..5].copy_from_slice(&[low, high, signal, notify, on_board(task)?.0.host_id(thread)]);
+    let mut made = [0i32];
+    use zerocopy::IntoBytes;
+    task.host(libc::SYS_timer_create, host_args![host_clock(task, clock)?, event.as_bytes(), made.as_mut_bytes()])?;
+    task.host(libc::SYS_timer_delete, host_args![made[0]]).map(drop)
 }
 
 fn existing(task: &Task, number: i32) -> Result<TimerKind, Errno> {
