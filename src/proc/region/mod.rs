@@ -257,9 +257,15 @@ impl Task {
     #[cold]
     pub fn pass_call(&mut self, nr: u64) {
         let place = (self.vcpu.regs().rip, nr);
+        let was_inside = self.is_inside_region();
         // Made again after a signal that came first, it is the same one.
         if self.restarted_call.take_if(|restarted| *restarted == place).is_none() {
             self.pass(Passed::Syscall(u32::try_from(nr & u64::from(u32::MAX)).unwrap_or(u32::MAX)));
+        }
+        if self.is_inside_region() != was_inside
+            && let Err(error) = self.trace_border_call()
+        {
+            self.broken = Some(error);
         }
     }
 

@@ -501,7 +501,27 @@ impl Task {
         self.break_off(&tracing, &mut traced);
         traced.is_stale = true;
         self.traced = Some(traced);
-        tracing.emit(record);
+        if self.is_inside_region() && !tracing.is_over() {
+            tracing.emit(record);
+        }
+    }
+
+    /// The region may have begun or ended with the system call that the thread is about to make: the first one is traced
+    /// with what it does, the last one is not.
+    #[cold]
+    pub fn trace_border_call(&mut self) -> Result<(), VmError> {
+        let (Some(mut traced), Some(tracing)) = (self.traced.take(), self.process.settings.tracing.clone()) else {
+            return Ok(());
+        };
+        let mut result = Ok(());
+        if !self.is_inside_region() || tracing.is_over() {
+            traced.call = None;
+        } else if traced.call.is_none() {
+            result = self.catch_up(&tracing, &mut traced);
+            traced.call = Some(self.note_call());
+        }
+        self.traced = Some(traced);
+        result
     }
 
     /// The thread ends, or its process does.
