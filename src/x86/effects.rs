@@ -1,8 +1,10 @@
 //! What one instruction reads and writes, as its encoding says (iced-x86's tables).
 
+use std::ops::Range;
+
 use iced_x86::{
     CpuidFeature, Decoder, DecoderOptions, EncodingKind, Instruction, InstructionInfoFactory, MemorySize, Mnemonic,
-    OpAccess, Register, RflagsBits, UsedMemory,
+    OpAccess, OpKind, Register, RflagsBits, UsedMemory,
 };
 
 use super::RFlags;
@@ -98,6 +100,16 @@ pub fn uses_extended_state(instruction: &Instruction) -> bool {
     !instruction.cpuid_features().iter().all(|feature| BASIC.contains(feature))
 }
 
+/// Can it change the base of FS or GS?
+pub fn changes_bases(instruction: &Instruction) -> bool {
+    use Mnemonic::{Lfs, Lgs, Mov, Pop, Wrfsbase, Wrgsbase};
+    match instruction.mnemonic() {
+        Lfs | Lgs | Wrfsbase | Wrgsbase => true,
+        Mov | Pop => matches!(instruction.op0_register(), Register::FS | Register::GS),
+        _ => false,
+    }
+}
+
 impl Effects {
     /// The memory that `instruction` uses, executed in `state`. Of a repeated one, it is what its next iteration uses.
     pub fn accesses(&mut self, instruction: &Instruction, state: &State) -> Vec<Access> {
@@ -140,7 +152,7 @@ impl Effects {
                 note(reg, is_read, matches!(access, Write | CondWrite | ReadWrite | ReadCondWrite));
             }
         }
-        let (reads, writes) = (instruction.rflags_read(), instruction.rflags_modified());
+        let [reads, writes] = [instruction.rflags_read(), instruction.rflags_modified()].map(|bits| bits & !X87_FLAGS);
         note(Reg::RFLAGS, reads != RflagsBits::NONE, writes != RflagsBits::NONE);
         used
     }
@@ -153,6 +165,9 @@ impl Effects {
         Written { registers, undefined: undefined(instruction) }
     }
 }
+
+/// Flags that are not in RFLAGS, but in x87's status word.
+const X87_FLAGS: u32 = RflagsBits::C0 | RflagsBits::C1 | RflagsBits::C2 | RflagsBits::C3;
 
 /// Iterations that a repeated instruction has left.
 fn count(instruction: &Instruction, state: &State) -> u64 {
@@ -190,7 +205,13 @@ fn places(instruction: &Instruction, memory: &UsedMemory, state: &State) -> Vec<
     let vsib_size = usize::try_from(memory.vsib_size()).unwrap_or(0);
     if vsib_size == 0 {
         let addr = memory.virtual_address(0, |register, _, _| value_of(register, &state.regs, state.bases));
-        return addr.map(|addr| (addr, len)).into_iter().collect();
+        let Some(addr) = addr.map(|addr| addr.wrapping_add_signed(bit_offset(instruction, state))) else {
+            return Vec::new();
+        };
+        return match masked(instruction, len, state) {
+            None => vec![(addr, len)],
+            Some(parts) => parts.into_iter().map(|part| (addr + part.start as u64, part.len())).collect(),
+        };
     }
     let index = memory.index();
     let value = |register: Register| Reg::of(register).map(|reg| state.value(reg));
@@ -222,6 +243,90 @@ fn places(instruction: &Instruction, memory: &UsedMemory, state: &State) -> Vec<
         })
     };
     (0..elements).filter(|&element| is_used(element)).filter_map(addr_of).map(|addr| (addr, len)).collect()
+}
+
+/// How many bytes behind its operand an instruction for single bits finds the one that a register names.
+fn bit_offset(instruction: &Instruction, state: &State) -> i64 {
+    use Mnemonic::{Bt, Btc, Btr, Bts};
+    let is_by_register = instruction.op0_kind() == OpKind::Memory && instruction.op1_kind() == OpKind::Register;
+    if !is_by_register || !matches!(instruction.mnemonic(), Bt | Bts | Btr | Btc) {
+        return 0;
+    }
+    let register = instruction.op1_register();
+    let bits = 8 * register.size() as u32;
+    let value = state.regs.general(register).unwrap_or(0);
+    let signed = (value << (64 - bits)).cast_signed() >> (64 - bits);
+    signed.div_euclid(bits.into()) * i64::from(bits / 8)
+}
+
+/// The parts of a memory operand of `len` bytes that a masked store or move uses; `None` for others.
+fn masked(instruction: &Instruction, len: usize, state: &State) -> Option<Vec<Range<usize>>> {
+    use Mnemonic::{
+        Maskmovdqu, Maskmovq, Vcompresspd, Vcompressps, Vexpandpd, Vexpandps, Vmaskmovdqu, Vmaskmovpd, Vmaskmovps,
+        Vpcompressb, Vpcompressd, Vpcompressq, Vpcompressw, Vpexpandb, Vpexpandd, Vpexpandq, Vpexpandw, Vpmaskmovd,
+        Vpmaskmovq,
+    };
+    let value = |register: Register| Reg::of(register).map(|reg| state.value(reg));
+    let element = match instruction.mnemonic() {
+        Maskmovdqu | Maskmovq | Vmaskmovdqu => 1,
+        _ => instruction.memory_size().element_size().max(1),
+    };
+    let count = len / element;
+    let is_used: Box<dyn Fn(usize) -> bool> = match instruction.mnemonic() {
+        Maskmovdqu | Maskmovq | Vmaskmovdqu => {
+            let mask = value(instruction.op2_register())?;
+            Box::new(move |index| mask[index] & 0x80 != 0)
+        }
+        Vmaskmovps | Vmaskmovpd | Vpmaskmovd | Vpmaskmovq => {
+            let mask = value(instruction.op1_register())?;
+            Box::new(move |index| mask[index * element + element - 1] & 0x80 != 0)
+        }
+        mnemonic if instruction.has_op_mask() && instruction.encoding() == EncodingKind::EVEX => {
+            let mask = value(instruction.op_mask())?;
+            let is_set = move |index: usize| mask[index / 8] >> (index % 8) & 1 != 0;
+            match mnemonic {
+                Vcompresspd | Vcompressps | Vpcompressb | Vpcompressd | Vpcompressq | Vpcompressw | Vexpandpd
+                | Vexpandps | Vpexpandb | Vpexpandd | Vpexpandq | Vpexpandw => {
+                    let together = (0..count).filter(|&index| is_set(index)).count();
+                    Box::new(move |index| index < together)
+                }
+                _ if instruction.op0_kind() == OpKind::Memory || is_move(mnemonic) => Box::new(is_set),
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for start in (0..count).filter(|&index| is_used(index)).map(|index| index * element) {
+        match parts.last_mut() {
+            Some(last) if last.end == start => last.end += element,
+            _ => parts.push(start..start + element),
+        }
+    }
+    Some(parts)
+}
+
+/// Does it take from memory what its mask says, and nothing else?
+fn is_move(mnemonic: Mnemonic) -> bool {
+    use Mnemonic::{
+        Vmovapd, Vmovaps, Vmovdqa32, Vmovdqa64, Vmovdqu8, Vmovdqu16, Vmovdqu32, Vmovdqu64, Vmovsd, Vmovss, Vmovupd,
+        Vmovups,
+    };
+    matches!(
+        mnemonic,
+        Vmovapd
+            | Vmovaps
+            | Vmovdqa32
+            | Vmovdqa64
+            | Vmovdqu8
+            | Vmovdqu16
+            | Vmovdqu32
+            | Vmovdqu64
+            | Vmovsd
+            | Vmovss
+            | Vmovupd
+            | Vmovups
+    )
 }
 
 /// Bytes of an operand.
@@ -290,6 +395,48 @@ mod tests {
         found.sort_by_key(|access| access.addr);
         assert_eq!(found, [read(0x100, 8), write(0x200, 8)]);
         assert_eq!(accesses(&movsq, UserRegs { rcx: 0, ..regs }), []);
+    }
+
+    #[test]
+    fn single_bits_are_where_the_register_says() {
+        let regs = UserRegs { rdi: 0x5000, rcx: 100, ..UserRegs::default() };
+        let change = |addr, len| Access { addr, len, is_read: true, is_written: true };
+        // bts [rdi], ecx and rcx; bt [rdi], cx
+        assert_eq!(accesses(&[0x0f, 0xab, 0x0f], regs), [change(0x500c, 4)]);
+        assert_eq!(accesses(&[0x48, 0x0f, 0xab, 0x0f], regs), [change(0x5008, 8)]);
+        assert_eq!(accesses(&[0x66, 0x0f, 0xa3, 0x0f], UserRegs { rcx: 0xffff, ..regs }), [read(0x4ffe, 2)]);
+        assert_eq!(accesses(&[0x0f, 0xba, 0x2f, 0x11], regs), [change(0x5000, 4)], "bts dword [rdi], 17");
+    }
+
+    #[test]
+    fn masked_moves_use_what_the_mask_says() {
+        let regs = UserRegs { rax: 0x5000, ..UserRegs::default() };
+        let accesses = |code: &[u8], reg: Reg, value: &[u8]| {
+            let mut state = State::new(regs, (0, 0), [0; 4096]);
+            state.set(reg, 0, value);
+            Effects::default().accesses(&decode(code, 0).unwrap(), &state)
+        };
+        // vmaskmovps [rax], xmm1, xmm2
+        let signs = [0, 0, 0, 0x80, 0, 0, 0, 0x7f, 0, 0, 0, 0x80, 0, 0, 0, 0xff];
+        let masked = accesses(&[0xc4, 0xe2, 0x71, 0x2e, 0x10], Reg::vector(1), &signs);
+        assert_eq!(masked, [write(0x5000, 4), write(0x5008, 8)]);
+        const OPMASK: u64 = 1 << 5;
+        if super::super::xstate::host_xcr0() & OPMASK == 0 {
+            return;
+        }
+        let accesses = |code: &[u8], mask: u8| accesses(code, Reg::opmask(1), &[mask]);
+        // vmovdqu32 [rax]{k1}, zmm1; vmovdqu32 zmm1{k1}, [rax]; vpcompressd [rax]{k1}, zmm1
+        assert_eq!(accesses(&[0x62, 0xf1, 0x7e, 0x49, 0x7f, 0x08], 0b1_0110), [write(0x5004, 8), write(0x5010, 4)]);
+        assert_eq!(accesses(&[0x62, 0xf1, 0x7e, 0x49, 0x6f, 0x08], 0b1), [read(0x5000, 4)]);
+        assert_eq!(accesses(&[0x62, 0xf2, 0x7d, 0x49, 0x8b, 0x08], 0b1_0110), [write(0x5000, 12)]);
+        assert_eq!(accesses(&[0x62, 0xf1, 0x7e, 0x48, 0x7f, 0x08], 0), [write(0x5000, 64)], "not masked");
+    }
+
+    #[test]
+    fn x87_leaves_the_flags_alone() {
+        let written = |code: &[u8]| Effects::default().written(&decode(code, 0).unwrap()).registers;
+        assert_eq!(written(&[0xdb, 0xe3]), [], "fninit");
+        assert!(written(&[0xdb, 0xf1]).contains(&Reg::RFLAGS), "fcomi");
     }
 
     #[test]

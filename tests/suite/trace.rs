@@ -92,6 +92,7 @@ const TESTS: &[Test] = &[
     ("a_wrong_trace_is_found_where_it_is_wrong", true, wrong_trace),
     ("programs_see_no_steps", true, programs_see_no_steps),
     ("a_region_is_entered_and_left_exactly", true, regions),
+    ("effects_that_operands_do_not_tell", true, effects),
     ("instructions_are_left_out", true, skipping),
     ("threads_take_turns", true, threads),
     ("executed_programs_are_traced", true, executions),
@@ -199,6 +200,26 @@ fn regions() -> Outcome {
     expect(&run, "the call is the last", last.is_some_and(|line| line.code == [0x0f, 0x05]))?;
     let starts = all.iter().filter(|line| line.kind == 'T').count();
     expect(&run, "one region", starts == 1 && run.stdout == b"35\n")?;
+    // From the second call on, with what it does, up to the third, without.
+    let run = traced(&["--roi", "syscall=getppid:2..syscall=getppid:3", "-o", "trace"], "effects")?;
+    let all = lines(&run)?;
+    let kinds: String = all.iter().map(|line| line.kind).collect();
+    let between = kinds.trim_start_matches('P').trim_start_matches("TS").trim_start_matches('i');
+    expect(&run, "one call and what is between", kinds.starts_with("PTSi") && between == "LE")?;
+    Ok(Completion::Completed)
+}
+
+/// What the operands alone do not tell.
+fn effects() -> Outcome {
+    let run = traced(&["-o", "trace"], "effects")?;
+    let all = lines(&run)?;
+    let of = |code: &[u8]| all.iter().filter(|line| line.code.starts_with(code)).collect::<Vec<_>>();
+    let [bts, fninit] = [of(&[0x0f, 0xab]), of(&[0xdb, 0xe3])];
+    let places: Vec<_> = bts.iter().flat_map(|line| &line.memory).map(|&(addr, ..)| addr).collect();
+    let symbol = places.first().is_some_and(|place| place % 32 == 12 && places == [*place, *place]);
+    expect(&run, "the word that holds the bit", symbol)?;
+    let has_flags = |line: &&read::Line| line.registers.iter().any(|(name, _)| name == "rflags");
+    expect(&run, "no flags of x87's", !fninit.is_empty() && !fninit.iter().any(has_flags))?;
     Ok(Completion::Completed)
 }
 

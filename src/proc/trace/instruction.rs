@@ -100,8 +100,9 @@ impl Task {
     /// The thread has executed its instruction, or an iteration of it.
     pub(super) fn note_step(&mut self, tracing: &Tracing, traced: &mut Traced) -> Result<(), VmError> {
         let (Some(mut open), Some(known)) = (traced.open.take(), traced.known.take()) else { return Ok(()) };
-        let uses_extended = open.instruction.as_ref().is_none_or(effects::uses_extended_state);
-        let state = self.traced_state(if uses_extended || traced.is_stale { None } else { Some(&known) })?;
+        let changes_more = |it: &Instruction| effects::uses_extended_state(it) || effects::changes_bases(it);
+        let is_unknown = open.instruction.as_ref().is_none_or(changes_more);
+        let state = self.traced_state(if is_unknown || traced.is_stale { None } else { Some(&known) })?;
         traced.is_stale = false;
         self.end_iteration(&mut open);
         let goes_on = open.is_repeated() && tracing.folds_repeats && state.regs.rip == open.pc;

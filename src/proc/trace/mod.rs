@@ -385,8 +385,9 @@ impl Task {
 
     fn read_written(&self, addr: u64, len: usize) -> Option<Memory> {
         let mut bytes = vec![0; len];
-        self.process.mm.copy_in(UserAddr::new(addr), &mut bytes).ok()?;
-        Some(Memory { addr, is_write: true, bytes })
+        let len = self.process.mm.copy_in_partly(UserAddr::new(addr), &mut bytes);
+        bytes.truncate(len);
+        (len > 0).then_some(Memory { addr, is_write: true, bytes })
     }
 
     fn note_call(&self) -> Call {
