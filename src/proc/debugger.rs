@@ -5,6 +5,8 @@
 //! goes on waiting: to bring it back would end calls that Linux lets wait on. Children run freely; one that shares the memory passes
 //! breakpoints by.
 
+mod signals;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
@@ -22,8 +24,6 @@ use super::step::{Step, is_behind};
 use super::{ExitStatus, Task};
 use crate::abi::Errno;
 use crate::mm::AddressSpace;
-use crate::signal::exception::Fault;
-use crate::signal::held::SigInfo;
 use crate::sys::capture;
 use crate::vm::{Trap, VmError};
 use crate::x86::effects::{self, Access, Effects};
@@ -257,7 +257,14 @@ impl Debugger {
     /// Lets threads go on, each by its action; those without one by `others`.
     pub fn resume(&self, actions: BTreeMap<i32, Action>, others: Motion) {
         let mut state = self.lock();
-        (state.actions, state.others, state.is_stopped) = (actions, others, false);
+        let before = std::mem::replace(&mut state.actions, actions);
+        (state.others, state.is_stopped) = (others, false);
+        // Another thread stopped all before this one went on with its signal.
+        for (tid, kept) in before.into_iter().filter(|(_, action)| action.signal.is_some()) {
+            let motion = state.others.clone();
+            let action = state.actions.entry(tid).or_insert(Action { motion, signal: None });
+            action.signal = action.signal.or(kept.signal);
+        }
         let mut disturbed = Vec::new();
         for (&tid, parked) in state.parked.iter_mut().filter(|(_, parked)| parked.is_in_call) {
             parked.is_resumed = true;
@@ -477,9 +484,7 @@ impl Task {
         self.park(debugger, debugged, None)?;
         loop {
             if let Some(signal) = debugged.action.signal.take() {
-                debugged.injected = Some(signal);
-                debugger.note_altered();
-                let _ = self.signals.hold(SigInfo::sent(signal, libc::SI_USER, getpid().as_raw(), 0));
+                self.inject(debugger, debugged, signal);
             }
             if debugged.injected.is_some() || !debugger.is_of_caller() {
                 return Ok(Trap::Kicked);
@@ -627,11 +632,12 @@ impl Task {
         drop(state);
         self.visit = None;
         debugged.step_from = None;
-        self.take_action(debugged, action);
-        match parked.filter(|parked| parked.is_changed) {
-            Some(parked) => self.load(&parked.state),
-            None => Ok(()),
+        if let Some(parked) = parked.filter(|parked| parked.is_changed) {
+            self.load(&parked.state)?;
         }
+        // A step begins where the debugger wants it to.
+        self.take_action(debugged, action);
+        Ok(())
     }
 
     /// Shows the thread as it is, for as long as the host answers its call.
@@ -700,52 +706,6 @@ impl Task {
             Event::Signal(signal) if !debugger.is_of_caller() => Some(signal),
             _ => signal,
         })
-    }
-
-    /// A signal is about to be delivered. Returns what is to be delivered in its place, if anything is.
-    ///
-    /// # Errors
-    /// KVM's.
-    #[inline]
-    pub fn show_signal(&mut self, info: SigInfo) -> Result<Option<SigInfo>, VmError> {
-        if self.process.debugger.is_none() {
-            return Ok(Some(info));
-        }
-        if let Some(debugged) = &mut self.debugged
-            && debugged.injected.take_if(|signal| *signal == info.signal).is_some()
-        {
-            return Ok(Some(info));
-        }
-        if let Some(debugger) = self.process.debugger.clone()
-            && !self.track_signal(&debugger)
-        {
-            return Ok(Some(info));
-        }
-        let signal = self.stop_with(Event::Signal(info.signal))?;
-        self.note_signal_altered(signal != Some(info.signal));
-        Ok(signal.map(|signal| if signal == info.signal { info } else { SigInfo::forced(signal) }))
-    }
-
-    /// A fault is about to be delivered as a signal; returns whether it is to be.
-    ///
-    /// # Errors
-    /// KVM's.
-    #[inline]
-    pub fn show_fault(&mut self, fault: &Fault) -> Result<bool, VmError> {
-        let Some(debugger) = self.process.debugger.clone() else { return Ok(true) };
-        if !self.track_signal(&debugger) {
-            return Ok(true);
-        }
-        let signal = self.stop_with(Event::Signal(fault.signal))?;
-        self.note_signal_altered(signal != Some(fault.signal));
-        Ok(signal.is_some())
-    }
-
-    /// The debugger had another signal delivered than the program was about to get, or not.
-    fn note_signal_altered(&self, is_other: bool) {
-        if let Some(debugger) = self.process.debugger.as_ref().filter(|_| is_other) {
-            debugger.note_altered();
-        }
     }
 
     /// It is about to make a system call, or has made it.

@@ -74,6 +74,24 @@ const FORKED: &[(&str, &str)] = &[
     ("leaves_a_child", "set follow-fork-mode child\nbreak work\ncontinue\nprint who\nprint depth\ndetach"),
 ];
 
+/// The same with an argument, for what is changed while a program is stopped.
+const STOPPED: &[(&str, &str, &str)] = &[
+    (
+        "goes_on_elsewhere",
+        "break *first_nop\ncontinue\nset $pc = $pc + 1\nstepi\nstepi\nprint (long)$pc - (long)&first_nop\n\
+         set var place = &value\ncontinue",
+        "",
+    ),
+    ("goes_on_after_a_call", "break nops\ncontinue\nprint (int)getppid() > 0\ncontinue\nsignal 0", ""),
+    ("another_signal_than_a_fault", "continue\nprint place\nsignal SIGUSR1", ""),
+    ("calls_at_a_fault", "continue\nprint (int)getppid() > 0\nset var place = &value\nset $rax = place\nsignal 0", ""),
+    (
+        "signals_of_threads_that_stop",
+        "handle SIGUSR2 nostop noprint pass\nbreak send\ncommands\nsilent\ncontinue\nend\ncontinue\ninfo breakpoints",
+        "threads",
+    ),
+];
+
 pub(crate) fn trials() -> Vec<Trial> {
     let script = |&(name, script): &(&'static str, &'static str)| {
         kvm_trial(format!("gdb::{name}"), move || as_natively("debugged", script, ""))
@@ -86,6 +104,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     }
     for (name, argument) in [("its_own_signals_that_end_it", ""), ("signals_of_others_that_end_it", "child")] {
         trials.push(kvm_trial(format!("gdb::{name}"), move || as_natively("dies", ENDED, argument)));
+    }
+    for &(name, script, argument) in STOPPED {
+        trials.push(kvm_trial(format!("gdb::{name}"), move || as_natively("stopped", script, argument)));
     }
     for options in ["", "--deterministic"] {
         trials.push(kvm_trial(format!("gdb::shows_the_memory_map{options}"), move || memory_map(options)));
