@@ -24,13 +24,13 @@ pub(crate) fn trace(mut run: Run, to: TraceTo) -> Result<ExitStatus, Error> {
         let path = to.path.clone().map_or_else(peer, Into::into);
         Error::Option { what: "cannot write", path, source: errno(error) }
     };
-    let (receiver, socket) = Receiver::new().map_err(Error::Setup)?;
-    // The guest's descriptors are below it.
+    // First of all, as stderr may be closed. The guest's descriptors are below it.
     let writer: Box<dyn Write> = match (&to.path, &to.peer) {
         (_, Some(peer)) => Box::new(connect(peer)?),
         (Some(path), None) => Box::new(File::create(path).map_err(|error| failed(&error))?),
         (None, None) => Box::new(File::from(kvm_se::sys::duplicate_above_guest(2).map_err(|error| failed(&error))?)),
     };
+    let (receiver, socket) = Receiver::new().map_err(Error::Setup)?;
     match fork().map_err(|errno| Error::Setup(io::Error::from_raw_os_error(errno.as_positive())))? {
         Forked::Child => {
             let tracing = Tracing::new(&socket, to.folds_repeats, to.skip).map_err(Error::Setup)?;
