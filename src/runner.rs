@@ -30,7 +30,7 @@ use crate::sys::capture;
 use crate::sys::exec::Strings;
 use crate::syscall::{self, Observer, Vsyscall, m5ops, signal_name};
 use crate::vm::{Machine, Trap};
-use crate::x86::{PageFaultCode, UserRegs, Vector, operand};
+use crate::x86::{PageFaultCode, RFlags, UserRegs, Vector, operand};
 
 /// What to run and how.
 #[derive(Debug)]
@@ -267,7 +267,7 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
             Some(fault) => deliver(task, &fault, observer),
             None => Ok(None),
         },
-        Trap::Exception { vector, .. } if syscall::tells(task, vector) => Ok(None),
+        Trap::Exception { vector, .. } if syscall::tells(task, vector) => own_step(task, observer),
         Trap::Exception { vector, code } => {
             if vector == Vector::UD
                 && let Some(end) = m5ops::at_instruction(task)
@@ -283,6 +283,16 @@ fn answer(task: &mut Task, trap: Trap, observer: Option<&Observer>) -> Result<Op
         Trap::Kicked => on_kick(task),
         Trap::Bad(exit) => Err(Error::BadExit(exit)),
     }
+}
+
+/// An instruction was executed here: where the program set TF, the trap behind it is missing.
+fn own_step(task: &mut Task, observer: Option<&Observer>) -> Result<Option<End>, Error> {
+    let regs = task.vcpu.regs();
+    if regs.rflags & RFlags::TF.bits() == 0 {
+        return Ok(None);
+    }
+    let fault = Fault { code: exception::code::TRAP_TRACE, ..Fault::of_exception(Vector::DB, 0, regs.rip) };
+    deliver(task, &fault, observer)
 }
 
 /// A guest that another thread wanted to leave guest mode.

@@ -9,7 +9,7 @@ use super::deterministic::send_due;
 use crate::proc::Task;
 use crate::proc::determinism::clock;
 use crate::x86::model::Fate;
-use crate::x86::{UserRegs, Vector, effects, telling};
+use crate::x86::{RFlags, UserRegs, Vector, effects, telling};
 
 /// Bytes of the longest instruction.
 const LONGEST: usize = 15;
@@ -29,6 +29,8 @@ pub fn tells(task: &mut Task, vector: Vector) -> bool {
         return false;
     }
     regs.rip = instruction.next_ip();
+    // Of the exception.
+    regs.rflags &= !RFlags::RF.bits();
     let at = task.vcpu.regs().rip;
     *task.vcpu.regs_mut() = regs;
     task.begin_event(at, None);

@@ -76,6 +76,7 @@ int main(void)
     STEPPED("pushes", "pushf\n pop %%rax\n");
     STEPPED("calls", "mov $102, %%eax\n syscall\n mov %%r11, %%rax\n");
     STEPPED("repeats", "lea -128(%%rsp), %%rsi\n mov %%rsi, %%rdi\n mov $3, %%ecx\n rep movsb\n");
+    STEPPED("tells", "push %%rbx\n xor %%eax, %%eax\n cpuid\n rdtsc\n pop %%rbx\n mov $9, %%eax\n");
     STEPPED("int3", "int3\n");
     printf("traps of int3 alone: ");
     asm volatile("int3");
