@@ -160,7 +160,7 @@ pub struct Way {
     pub change: Option<Change>,
     /// What was in watched memory, and behind which event.
     values: Option<(u64, Vec<u8>)>,
-    /// Comings to the counted address when no breakpoint was met.
+    /// Comings to the counted address since the last event.
     pub arrivals: u64,
 }
 
@@ -192,6 +192,15 @@ pub(super) struct Track {
     pub(super) is_altered: bool,
 }
 
+/// What the debugger sees of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Nothing,
+    Signal,
+    /// The end of a way, where it goes on as if there were none.
+    Arrival,
+}
+
 /// What is next on a way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -209,6 +218,7 @@ impl Track {
         (self.at, self.place, self.start) = (Position { event, moves: Vec::new() }, Some(place), place.0);
         self.counts.clear();
         let way = &mut self.way;
+        way.arrivals = 0;
         if way.goal.breaks.contains(&place.0) && event >= way.goal.from && way.goal.at != self.at {
             way.last = Some(Hit { at: self.at.clone(), addr: place.0, next: None, steps: 0, arrivals: 0 });
         }
@@ -575,19 +585,22 @@ impl Task {
         })
     }
 
-    /// A signal is about to be delivered, or an instruction makes one. Returns whether the debugger is to see that.
-    pub(super) fn track_signal(&mut self, debugger: &Debugger) -> bool {
+    /// A signal is about to be delivered, or an instruction makes one.
+    pub(super) fn track_signal(&mut self, debugger: &Debugger) -> Seen {
         if !self.is_tracked() || !debugger.is_of_caller() {
-            return true;
+            return Seen::Signal;
         }
         self.note_place(debugger);
         let place = self.place();
-        let is_shown = debugger.track().signals(place);
-        if is_shown && debugger.track().way.progress == Progress::Underway {
-            debugger.look_at_watched(&self.process.mm);
-            debugger.end_way(&self.process.mm, Progress::Arrived);
+        if !debugger.track().signals(place) {
+            return Seen::Nothing;
         }
-        is_shown
+        if debugger.track().way.progress != Progress::Underway {
+            return Seen::Signal;
+        }
+        debugger.look_at_watched(&self.process.mm);
+        debugger.end_way(&self.process.mm, Progress::Arrived);
+        Seen::Arrival
     }
 
     /// A call or a trapped instruction begins, which was at `at`; others may go on before it ends. To be followed by

@@ -1,8 +1,9 @@
-/* What a debugger changes while it is stopped: where it goes on, and with which signal; with an argument, threads that send
-   signals to themselves. */
+/* What a debugger changes while it is stopped: where it goes on, and with which signal; signals that its
+   threads send to themselves. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { THREADS = 4 };
 
@@ -29,15 +30,16 @@ static void *send(void *arg)
 
 int main(int argc, char **argv)
 {
-    (void)argv;
     signal(SIGUSR1, on_signal);
     signal(SIGUSR2, on_signal);
-    if (argc > 1) {
+    if (argc > 1 && strcmp(argv[1], "threads") == 0) {
         pthread_t threads[THREADS];
         for (int i = 0; i < THREADS; i++)
             pthread_create(&threads[i], NULL, send, NULL);
         for (int i = 0; i < THREADS; i++)
             pthread_join(threads[i], NULL);
+    } else if (argc > 1) {
+        raise(SIGUSR1);
     } else {
         nops();
         *place = 7;

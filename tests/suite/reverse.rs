@@ -6,9 +6,10 @@ use crate::invocation::{Ending, Finished, Invocation};
 use crate::machine::{Outcome, find_program, kvm_trial, package, tool_not_installed};
 use crate::report::{difference, text};
 
-/// Scripts of gdb, what they say, the program's argument and status.
+/// Scripts of gdb, what they say, the program, its argument and status.
 struct Case {
     name: &'static str,
+    program: &'static str,
     argument: &'static str,
     script: &'static str,
     said: &'static [&'static str],
@@ -18,6 +19,7 @@ struct Case {
 const CASES: &[Case] = &[
     Case {
         name: "breakpoints",
+        program: "reversed",
         argument: "",
         script: "break add\ncontinue\ncontinue\ncontinue\nprintf \"=%d\\n\", b\nreverse-continue\nprintf \"=%d\\n\", b\n\
                  reverse-continue\nprintf \"=%d %d\\n\", b, counter\nreverse-continue\ncontinue\nprintf \"=%d\\n\", b\n\
@@ -27,6 +29,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "lines_and_functions",
+        program: "reversed",
         argument: "",
         script: "break add\ncontinue\nnext\nnext\nw\nreverse-next\nw\nreverse-step\nw\nreverse-step\nw\nstep\nw\nnext\nw\n\
                  reverse-finish\nw\ndelete\nstep\nstep\nfinish\nreverse-step\nw\nfinish\nnext\nw\nnext\nw\nreverse-next\nw\n\
@@ -49,6 +52,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "instructions_and_system_calls",
+        program: "reversed",
         argument: "",
         script: "break add\ncontinue\nset $call = (long)$pc\nstepi\nreverse-stepi\nprintf \"=%d\\n\", (long)$pc == $call\n\
                  reverse-stepi\nreverse-stepi\nprintf \"=%d\\n\", (long)$pc < $call\nbreak write\ncontinue\ncontinue\n\
@@ -61,6 +65,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a_wild_pointer_is_followed_to_its_origin",
+        program: "reversed",
         argument: "crash",
         script: "continue\nw\nprintf \"=%d\\n\", (long)node\nreverse-next\nw\nwatch -location list->next->next\n\
                  reverse-continue\nw\nprintf \"=%d\\n\", (long)list->next->next == 16\nreverse-continue\nw\ndelete\n\
@@ -70,6 +75,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a_change_is_found_from_a_signal",
+        program: "reversed",
         argument: "crash",
         script: "continue\nwatch -location list->next->next\nreverse-continue\nw\nreverse-continue\nw\ndelete\ncontinue\n\
                  continue",
@@ -78,6 +84,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "threads",
+        program: "reversed",
         argument: "threads",
         script: "break note\ncontinue\ncontinue\ncontinue\ncontinue\nset $last = who * 10 + round\nreverse-continue\n\
                  set $before = who * 10 + round\nreverse-stepi\nreverse-stepi\nreverse-continue\ncontinue\n\
@@ -90,7 +97,29 @@ const CASES: &[Case] = &[
         ending: Ending::Code(0),
     },
     Case {
+        name: "breakpoints_among_changes",
+        program: "reversed",
+        argument: "",
+        script: "break write\ncontinue\ncontinue\ncontinue\nbreak add\nwatch counter\nreverse-continue\nw\n\
+                 printf \"=%d\\n\", counter\nreverse-continue\nw\nprintf \"=%d\\n\", b\nreverse-continue\n\
+                 reverse-continue\nw\nprintf \"=%d\\n\", counter\ndelete\ncontinue",
+        said: &["AT add 19", "=2", "AT add 19", "=2", "AT add 19", "=1"],
+        ending: Ending::Code(3),
+    },
+    Case {
+        name: "out_of_a_handler",
+        program: "stopped",
+        argument: "signal",
+        script: "handle SIGUSR1 nostop noprint\nbreak *on_signal\ncontinue\nprintf \"=%d\\n\", $pc == (long)on_signal\n\
+                 reverse-stepi\nprintf \"=%d\\n\", $pc == (long)on_signal\nstepi\n\
+                 printf \"=%d\\n\", $pc == (long)on_signal\nstepi\nreverse-stepi\nreverse-stepi\n\
+                 printf \"=%d %d\\n\", $pc == (long)on_signal, handled\ndelete\ncontinue",
+        said: &["=1", "=0", "=1", "=0 0"],
+        ending: Ending::Code(0),
+    },
+    Case {
         name: "what_cannot_be_is_said",
+        program: "reversed",
         argument: "",
         script: "break add\ncontinue\nrwatch counter\nreverse-continue\ndelete\ncatch syscall write\nreverse-continue\n\
                  delete\nset var counter = 7\nreverse-stepi\nw\ncontinue",
@@ -141,8 +170,8 @@ fn debugged(build: &str, before: &str, options: &str, argument: &str, script: &s
 }
 
 /// The program with `options` and `argument` in a gdb, and without one, which writes to the file `plain`.
-fn reversed(options: &str, argument: &str, script: &str) -> Result<Finished, Failed> {
-    let source = package().join("testprogs/guests/reversed.c");
+fn reversed(program: &str, options: &str, argument: &str, script: &str) -> Result<Finished, Failed> {
+    let source = package().join("testprogs/guests").join(program).with_extension("c");
     let build = format!("gcc -g -O0 -o prog {} -lpthread", source.display());
     debugged(&build, &format!("\"$0\" {options} ./prog {argument} > plain 2> /dev/null"), options, argument, script)
 }
@@ -170,7 +199,7 @@ fn as_expected(case: &Case) -> Outcome {
     if !has_gdb() {
         return tool_not_installed("gdb");
     }
-    let finished = reversed("--deterministic", case.argument, case.script)?;
+    let finished = reversed(case.program, "--deterministic", case.argument, case.script)?;
     let (said, wanted) = (said(&finished, "log")?, case.said.join("\n"));
     if said != wanted {
         let log = text(&finished.read("log")?);
@@ -193,7 +222,7 @@ fn as_without_debugger() -> Outcome {
         let options = format!("--deterministic={seed}");
         let script = "break note\ncontinue\nstepi 30\nnext\ncontinue\ninfo threads\nnext\nnext\nfinish\nwatch counter\n\
                       continue\ndelete\ncontinue";
-        let finished = reversed(&options, "threads", script)?;
+        let finished = reversed("reversed", &options, "threads", script)?;
         let (written, wanted) = (finished.read("out")?, finished.read("plain")?);
         if written != wanted || wanted.len() < 60 {
             return Err(difference(&wanted, &written).into());
@@ -235,6 +264,7 @@ fn not_deterministic() -> Outcome {
         return tool_not_installed("gdb");
     }
     let finished = reversed(
+        "reversed",
         "",
         "",
         "break add\ncontinue\npython\ntry:\n    gdb.execute('reverse-stepi')\n\
@@ -255,7 +285,8 @@ fn killed() -> Outcome {
     if !has_gdb() {
         return tool_not_installed("gdb");
     }
-    let finished = reversed("--deterministic", "", "break add\ncontinue\ncontinue\nreverse-continue\nkill")?;
+    let finished =
+        reversed("reversed", "--deterministic", "", "break add\ncontinue\ncontinue\nreverse-continue\nkill")?;
     if finished.read("out")? != b"0 0\n" || finished.ending != Ending::Code(128 + 9) {
         return Err(finished.report().into());
     }

@@ -4,6 +4,7 @@ use nix::unistd::getpid;
 
 use super::{Debugged, Debugger, Event};
 use crate::proc::Task;
+use crate::proc::replay::Seen;
 use crate::signal::exception::Fault;
 use crate::signal::held::SigInfo;
 use crate::vm::VmError;
@@ -23,12 +24,7 @@ impl Task {
         {
             return Ok(Some(info));
         }
-        if let Some(debugger) = self.process.debugger.clone()
-            && !self.track_signal(&debugger)
-        {
-            return Ok(Some(info));
-        }
-        let signal = self.stop_with(Event::Signal(info.signal))?;
+        let Some(signal) = self.ask(info.signal)? else { return Ok(Some(info)) };
         self.note_signal_altered(signal != Some(info.signal));
         Ok(signal.map(|signal| if signal == info.signal { info } else { SigInfo::forced(signal) }))
     }
@@ -40,10 +36,7 @@ impl Task {
     #[inline]
     pub fn show_fault(&mut self, fault: &Fault) -> Result<bool, VmError> {
         let Some(debugger) = self.process.debugger.clone() else { return Ok(true) };
-        if !self.track_signal(&debugger) {
-            return Ok(true);
-        }
-        let signal = self.stop_with(Event::Signal(fault.signal))?;
+        let Some(signal) = self.ask(fault.signal)? else { return Ok(true) };
         self.note_signal_altered(signal != Some(fault.signal));
         if let Some(other) = signal.filter(|signal| *signal != fault.signal) {
             // The instruction comes again behind its handler.
@@ -52,6 +45,17 @@ impl Task {
             self.debugged = Some(debugged);
         }
         Ok(signal == Some(fault.signal))
+    }
+
+    /// Stops with the signal, and returns what the debugger wants delivered; `None` if it is not asked.
+    fn ask(&mut self, signal: i32) -> Result<Option<Option<i32>>, VmError> {
+        let Some(debugger) = self.process.debugger.clone() else { return Ok(None) };
+        let seen = self.track_signal(&debugger);
+        if seen == Seen::Nothing {
+            return Ok(None);
+        }
+        let wanted = self.stop_with(Event::Signal(signal))?;
+        Ok(Some(if seen == Seen::Arrival { wanted.or(Some(signal)) } else { wanted }))
     }
 
     /// The debugger had another signal delivered than the program was about to get, or not.

@@ -79,6 +79,7 @@ impl Guest {
         lines.insert("altered", u8::from(debugger.is_altered()).to_string());
         lines.insert("processes", self.board().map_or(1, |board| board.nr_processes()).to_string());
         lines.insert("arrivals", way.last.as_ref().map_or(way.arrivals, |last| last.arrivals).to_string());
+        lines.insert("arrivals-of-event", way.arrivals.to_string());
         lines
             .insert("next", way.last.as_ref().and_then(|last| last.next).map_or_else(String::new, |at| at.to_string()));
         lines.insert("last-steps", way.last.as_ref().map_or(0, |last| last.steps).to_string());

@@ -3,10 +3,12 @@
 use super::child::{Child, State, Trip};
 use super::{Front, Refusal};
 use crate::proc::replay::{Move, Position};
+use crate::signal::frame::Frame;
 
 /// Most instructions that are stepped through for one that comes before another.
 const MOST_STEPS: u64 = 2_000_000;
-/// Place of rsp, rip and rflags among the registers that gdb's packet `g` has.
+/// Place of rdx, rsp, rip and rflags among the registers that gdb's packet `g` has.
+const RDX: usize = 3 * 8;
 const RSP: usize = 7 * 8;
 const RIP: usize = 16 * 8;
 const RFLAGS: usize = 17 * 8;
@@ -55,6 +57,12 @@ impl Here {
     fn word(&self, place: usize) -> u64 {
         self.registers.get(place..place + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes)
     }
+
+    /// Has the thread just been brought to a handler, whose third argument is then the context in the frame?
+    fn is_in_handler(&self) -> bool {
+        const CONTEXT: u64 = std::mem::offset_of!(Frame, context) as u64;
+        self.word(RDX) == self.word(RSP) + CONTEXT
+    }
 }
 
 impl Front<'_> {
@@ -92,6 +100,9 @@ impl Front<'_> {
                 if count > 1 {
                     before.moves.push(Move::Steps(count - 1));
                 }
+                Ok(Found::Step(before))
+            }
+            Some(Move::Visit(..)) if matches!(before.moves.last(), Some(Move::Signal(_))) && here.is_in_handler() => {
                 Ok(Found::Step(before))
             }
             Some(_) => self.find_before(&here, thread).map(Found::Step),
@@ -177,7 +188,7 @@ impl Front<'_> {
         let is_last = event == here.at.event;
         let end = state.position("change-end");
         let to = match end.as_ref().map(|end| end.moves.as_slice()) {
-            _ if is_last => Move::StepsTo(here.word(RIP), state.number("arrivals"), MOST_STEPS),
+            _ if is_last => Move::StepsTo(here.word(RIP), state.number("arrivals-of-event"), MOST_STEPS),
             Some([Move::Visit(at, 1)]) => Move::StepsTo(*at, 1, MOST_STEPS),
             Some([]) => return Ok(Found::Watchpoint(Position { event, moves: Vec::new() }, addr)),
             _ => return Err(Refusal::NoWay),
