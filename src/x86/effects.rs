@@ -253,7 +253,11 @@ fn bit_offset(instruction: &Instruction, state: &State) -> i64 {
         return 0;
     }
     let register = instruction.op1_register();
-    let bits = 8 * register.size() as u32;
+    let bits: u8 = match register.size() {
+        2 => 16,
+        4 => 32,
+        _ => 64,
+    };
     let value = state.regs.general(register).unwrap_or(0);
     let signed = (value << (64 - bits)).cast_signed() >> (64 - bits);
     signed.div_euclid(bits.into()) * i64::from(bits / 8)
