@@ -223,7 +223,10 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request,
 fn end_parsing(error: &clap::Error) -> ! {
     if error.use_stderr() {
         let text = error.to_string();
-        refuse(text.lines().next().unwrap_or_default().trim_start_matches("error: "));
+        let is_ours = |line: &&str| !line.starts_with("Usage:") && !line.starts_with("For more information");
+        let lines: Vec<&str> =
+            text.lines().take_while(is_ours).map(str::trim).filter(|line| !line.is_empty()).collect();
+        refuse(lines.join(" ").trim_start_matches("error: "));
     }
     let _ = error.print();
     std::process::exit(0);

@@ -97,6 +97,7 @@ fn report_end(process: &Process, result: &Result<ExitStatus, Error>) {
                 writeln!(stderr, "kvm-se: {what} {}", region.span().to)
             }
             0 => writeln!(stderr, "kvm-se: the region {} never began", region.span()),
+            1 => writeln!(stderr, "kvm-se: the region began once and took {:.6} s", seconds.as_secs_f64()),
             _ => writeln!(stderr, "kvm-se: the region began {times} times and took {:.6} s", seconds.as_secs_f64()),
         };
     }
