@@ -140,7 +140,8 @@ impl Board {
         board.set(Head::NextId, super::ids::FIRST);
         board.set(Head::NextFile, 1);
         board.set(Head::Outside, 1);
-        board.set(Head::Started, file_time());
+        // Files may have finer times than those that are changed next.
+        board.set(Head::Started, time(ClockId::CLOCK_REALTIME));
         Ok(board)
     }
 
@@ -260,7 +261,7 @@ impl Board {
     pub(super) fn wait_for_file_times(&self) {
         // Somebody may set it back.
         for _ in 0..20 {
-            if file_time() > self.started() {
+            if time(ClockId::CLOCK_REALTIME_COARSE) > self.started() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -289,9 +290,9 @@ impl Board {
     }
 }
 
-/// What a file that is changed now gets as its time (ns since 1970).
-fn file_time() -> u64 {
-    let now = clock_gettime(ClockId::CLOCK_REALTIME_COARSE);
+/// By the host's clock (ns since 1970). Files that are changed get the coarse one's time, or a finer one.
+fn time(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock);
     now.map_or(0, |now| now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs())
 }
 
